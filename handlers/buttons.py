@@ -106,6 +106,19 @@ def check_button() -> Block:
     return blocks.button("Check My Last 90 Days", names.CHECK_RECENT)
 
 
+def match_button(missing: str, client_id: int) -> Block:
+    """Draw what asks for the contact or the account that all of a client's invoices wait for."""
+    text = "Choose Account" if missing == "account" else "Match Client"
+    return blocks.button(text, names.MATCH_CLIENT, client_id)
+
+
+def fix_button(number: str, name: str, value: object) -> Block:
+    """Draw what opens the form of an invoice that needs something first."""
+    fix = blocks.button("Fix…", name, value)
+    fix["accessibility_label"] = blocks.plain(f"Fix {number}", blocks.LONGEST_OPTION)["text"]
+    return fix
+
+
 def whom_to_ask(user_id: str) -> list[Block]:
     """Say who may let a tax differ, to a person who may not."""
     who = f"<@{user_id}>, who connected Paymo and Xero"

@@ -79,8 +79,9 @@ class BatchListeners:
             await reply.redraw(request.client, form.view_id, batch_view(form))
 
     async def match_client(self, request: SlackRequest) -> None:
-        """Ask on top of the table where a client goes."""
-        client_id, batch_id = request.id_in_value(GONE), await self._marked(request)
+        """Ask where a client goes, on top of the table where there is one."""
+        client_id = request.id_in_value(GONE)
+        batch_id = await self._marked(request) if request.view else 0
         await self.matching.open(request, client_id, batch_id)
 
     async def choose_untaxed(self, request: SlackRequest) -> None:

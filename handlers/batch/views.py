@@ -29,11 +29,11 @@ from handlers.batch.text import (
     untaxed_text,
 )
 from handlers.blocks import Block, counted, render, shorten
+from handlers.buttons import fix_button, match_button
 from handlers.export.views import route_line
 from handlers.reply import CLOSE
 from handlers.routing import Body, Note, field_of, number_in
 from services.batch.table import (
-    CONTACT,
     READY,
     SELECTABLE,
     TAKEN,
@@ -117,7 +117,7 @@ def _overview(form: BatchForm) -> list[Block]:
 def _way_on(form: BatchForm, group: BatchGroup, page: int) -> Block:
     held_by = [each for each in form.missing if each.what == group.verdict]
     if held_by:
-        return _match_button(held_by[0])
+        return match_button(held_by[0].what, held_by[0].client_id)
     if group.verdict == UNTAXED and form.untaxed_options:
         return _zero_rates(form)
     if group.verdict == READY:
@@ -159,7 +159,13 @@ def _rows(form: BatchForm, group: BatchGroup, at: int, shown: Sequence[BatchLine
     if group.verdict == TAKEN:
         return blocks.paragraphs(map(needs_text, shown))
     if group.verdict not in SELECTABLE:
-        return [blocks.section(needs_text(each), accessory=_fix_button(each)) for each in shown]
+        return [
+            blocks.section(
+                needs_text(each),
+                accessory=fix_button(each.number, names.FIX_INVOICE, each.invoice_id),
+            )
+            for each in shown
+        ]
     drawn: list[Block] = []
     for place, some in enumerate(chunks(shown, _BOXES)):
         label = box_label(group, at + place * _BOXES, len(some))
@@ -209,12 +215,6 @@ def first_boxes(view: Body) -> str:
     return next((each for each in ids if each.startswith(f"{names.SELECTED}-")), "")
 
 
-def _fix_button(line: BatchLine) -> Block:
-    fix = blocks.button("Fix…", names.FIX_INVOICE, line.invoice_id)
-    fix["accessibility_label"] = blocks.plain(f"Fix {line.number}", blocks.LONGEST_OPTION)["text"]
-    return fix
-
-
 def _turning(form: BatchForm, page: int, pages: int) -> list[Block]:
     ways = [
         blocks.button(text, name, value)
@@ -235,7 +235,7 @@ def _unknown(form: BatchForm) -> list[Block]:
 def _missing(missing: Sequence[Missing]) -> list[Block]:
     """Offer to say where each client goes; one answer releases all its invoices."""
     drawn = [
-        blocks.section(missing_text(each), accessory=_match_button(each))
+        blocks.section(missing_text(each), accessory=match_button(each.what, each.client_id))
         for each in missing[:_MOST_ASKED]
     ]
     return [*drawn, *blocks.small_print(more_missing_text(len(missing) - _MOST_ASKED))]
@@ -252,11 +252,6 @@ def _zero_rates(form: BatchForm) -> Block:
     return blocks.static_select(
         names.UNTAXED_FOR_ALL, form.untaxed_options, placeholder="Choose a tax rate"
     )
-
-
-def _match_button(missing: Missing) -> Block:
-    text = "Match Client" if missing.what == CONTACT else "Choose Account"
-    return blocks.button(text, names.MATCH_CLIENT, missing.client_id)
 
 
 def _progress(form: BatchForm) -> list[Block]:

@@ -145,25 +145,34 @@ def needs_line(line: Line) -> str:
 def invoice_line(line: Line) -> str:
     """Name an invoice."""
     said = [f"*{one_line(line.number)}*", one_line(line.client), blocks.render_line(line.amount)]
-    return " · ".join(said)
+    return " · ".join(each for each in said if each)
 
 
 def noted_line(line: Line) -> str:
-    """Name an invoice, and how late it is or what it needs, if anything."""
+    """Name an invoice, and how late it is, if at all."""
     said = invoice_line(line)
     return f"{said} · {blocks.render_line(line.text)}" if line.text else said
 
 
 def listed_text(title: str, lines: Sequence[Line], count: int) -> str:
     """List the first few invoices of a kind below how many there are."""
-    shown = [f"*{title}* · {count}", *(f"• {noted_line(each)}" for each in lines)]
-    left = count - len(lines)
-    return "\n".join([*shown, f"{left} more"] if left > 0 else shown)
+    shown = [title_text(title, count), *(f"• {noted_line(each)}" for each in lines)]
+    return "\n".join(filter(None, [*shown, left_text(count - len(lines))]))
+
+
+def title_text(title: str, count: int) -> str:
+    """Say how many there are of a kind."""
+    return f"*{title}* · {count}"
+
+
+def left_text(left: int) -> str:
+    """Say how many are not listed; "" where all are."""
+    return f"{left} more" if left > 0 else ""
 
 
 def unread_text(unjudged: int) -> str:
     """Say what the lists can't know: they are made without reading any invoice."""
-    said = "Lines and tax are checked when you export."
+    said = "Lines and tax are checked again when you export."
     verb = "isn't" if unjudged == 1 else "aren't"
     return f"{said} {counted(unjudged, 'newer invoice')} {verb} listed." if unjudged else said
 

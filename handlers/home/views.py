@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 from handlers import blocks, names, reply
 from handlers.blocks import Block, one_line
-from handlers.buttons import breaker_buttons, button, check_button, quiet
+from handlers.buttons import (
+    breaker_buttons,
+    button,
+    check_button,
+    fix_button,
+    match_button,
+    quiet,
+)
 from handlers.home.text import (
     BROKEN,
     CALM,
@@ -18,12 +25,14 @@ from handlers.home.text import (
     WELCOME_MEANS,
     WHAT_IT_IS,
     help_lines,
+    left_text,
     listed_text,
     more_text,
     needs_line,
     problems,
     state_of,
     status_lines,
+    title_text,
     unread_text,
     wants_access_text,
     whom_to_write,
@@ -31,7 +40,7 @@ from handlers.home.text import (
 from handlers.settings.views import asked_buttons
 from services.connect.checklists import Overview
 from services.errors import ServiceError
-from services.explain.worklist import WorkList
+from services.explain.worklist import Line, WorkList
 from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.people import Role
@@ -115,17 +124,29 @@ def _work(overview: Overview, work: WorkList) -> list[Block]:
 
 def _not_exported(about: int, work: WorkList, *, can_export: bool) -> list[Block]:
     """List what may go out, and what needs something first; the table of all has both."""
-    kinds = (
-        (READY, "Export All…", work.ready, work.ready_count),
-        (UNREADY, "Fix All…", work.unready, work.unready_count),
-    )
     drawn = []
-    for place, (title, act, lines, count) in enumerate(kinds, 90):
-        if lines:
-            table = blocks.button(act, names.EXPORT_ALL) if can_export else None
-            listed = blocks.section(listed_text(title, lines, count), accessory=table)
-            drawn.append(blocks.named(listed, about, place))
+    if work.ready:
+        listed = listed_text(READY, work.ready, work.ready_count)
+        way = blocks.button("Export All…", names.EXPORT_ALL) if can_export else None
+        drawn.append(blocks.named(blocks.section(listed, accessory=way), about, 90))
+    if work.unready:
+        title = title_text(UNREADY, work.unready_count)
+        way = blocks.button("Fix All…", names.EXPORT_ALL) if can_export else None
+        drawn.append(blocks.named(blocks.section(title, accessory=way), about, 91))
+    for place, line in enumerate(work.unready, 92):
+        way = _fix(line) if can_export else None
+        drawn.append(blocks.named(blocks.section(needs_line(line), accessory=way), about, place))
+    drawn += blocks.small_print(left_text(work.unready_count - len(work.unready)))
     return [*drawn, blocks.context(unread_text(work.unjudged))] if drawn else []
+
+
+def _fix(line: Line) -> Block:
+    """Draw what helps: one answer about the client for all its invoices, or the form of one."""
+    if line.missing:
+        return match_button(line.missing, line.client_id)
+    if line.action in _AT_ONCE:
+        return button(line.action, line.export_id)
+    return fix_button(line.number, names.EXPORT, line.number)
 
 
 def _needs(overview: Overview, work: WorkList) -> list[Block]:
@@ -144,8 +165,7 @@ def _needs(overview: Overview, work: WorkList) -> list[Block]:
         facts = {"request_id": each.request_id, "role": each.role}
         drawn.append(blocks.section(wants_access_text(each.user_id)))
         drawn += blocks.actions(quiet(asked_buttons(facts)), about=about, place=place)
-    left = work.needs_count - len(work.needs)
-    return [*drawn, *blocks.small_print(f"{left} more" if left > 0 else "")]
+    return [*drawn, *blocks.small_print(left_text(work.needs_count - len(work.needs)))]
 
 
 def _one_of_many(overview: Overview, place: int) -> list[Block]:

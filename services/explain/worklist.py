@@ -22,14 +22,9 @@ from services.store.tables import BatchRow, Client, Connection, Export, InvoiceH
 
 _MOST = 5
 _MOST_JUDGED = 50
-# What stopped an export when a table was last made, and the copied lists don't show.
-_WHEN_CHECKED = {
-    "account": "needed an account when last checked",
-    "tax": "needed another tax rate when last checked",
-    "untaxed": "needed a rate for lines without tax when last checked",
-    "held": "used a number that Xero already had when last checked",
-    "other": "needed a fix when last checked",
-}
+# What stops an export as far as the last table of what is ready knows; the rest is ready or gone.
+_STOPPED = frozenset({"account", "tax", "untaxed", "old", "held", "other"})
+_BY_CLIENT = frozenset({"contact", "account"})  # one answer releases all of a client's invoices
 _ENDED = "Deleted or voided in Xero. Decide whether Paymo follows."
 _BY_MATCH = frozenset({"account", "tax", "untaxed"})
 
@@ -45,6 +40,8 @@ class Line:
     export_id: int = 0
     action: Action | None = None  # what helps at once, where there is such a thing
     value: str = ""  # what its button carries, where that is more than the export
+    missing: str = ""  # "contact" or "account", where it waits for one of its client's
+    client_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +135,7 @@ async def _not_exported(
         session, connection, {head.client_id for head, _ in heads}
     )
     last = await batches.last_verdicts(session, connection, judged)
+    refused = await batches.list_latest(session, connection, judged)
     ready: list[Line] = []
     unready: list[Line] = []
     for head, client in heads:
@@ -147,39 +145,67 @@ async def _not_exported(
         choice = ExportChoice(
             contact_id=proposer.contact_of(invoice), xero_status=connection.xero_status
         )
-        text = _first_need(Case(invoice, choice, proposer.ledger))
-        text = text or _at_last_check(last.get(head.invoice_id), proposer.matches)
-        amount = _amount(head.total, head.currency, connection)
-        name = client.name if client else ""
-        line = Line(head.number, name, amount, situated(text, connection.country))
-        (unready if text else ready).append(line)
+        line = Line(
+            head.number,
+            client.name if client else "",
+            _amount(head.total, head.currency, connection),
+            client_id=head.client_id,
+        )
+        line = _with_need(line, Case(invoice, choice, proposer.ledger))
+        if not line.text:
+            line = _as_checked(line, last.get(head.invoice_id), proposer.matches)
+        if not line.text:
+            line = _as_refused(line, head, refused.get(head.invoice_id))
+        line = replace(line, text=situated(line.text, connection.country))
+        (unready if line.text else ready).append(line)
     return ready, unready, len(ids) - len(judged)
 
 
-def _first_need(case: Case) -> str:
+def _with_need(line: Line, case: Case) -> Line:
     """Say what an invoice needs, as far as its head tells."""
+    invoice, ledger = case.invoice, case.ledger
     if not case.choice.contact_id:
-        return "needs a contact"
+        who = line.client or "this client"
+        return replace(line, text=f"Choose the contact for {who} in Xero.", missing="contact")
     try:
-        currency = money.currency_code(case.invoice.currency)
-    except money.NotExportable:
-        return "needs another currency in Paymo"
-    if currency not in case.ledger.currencies:
-        return f"needs {currency} in Xero"
-    locked = case.ledger.locked_until
-    if locked is not None and case.is_locked:
-        return f"needs a date after {Day(locked)}: Xero is locked until then"
-    return ""
+        currency = money.currency_code(invoice.currency)
+    except money.NotExportable as refusal:
+        return replace(line, text=str(refusal))
+    if currency not in ledger.currencies:
+        there = f"{ledger.organisation} doesn't use {currency} yet."
+        return replace(line, text=f"{there} Add it in Xero, then check again.")
+    if ledger.locked_until is not None and case.is_locked:
+        said = (
+            f"Dated {Day(invoice.issued_on)}, and Xero is locked up to {Day(ledger.locked_until)}."
+        )
+        return replace(line, text=f"{said} Choose another date for Xero.")
+    return line
 
 
-def _at_last_check(found: tuple[BatchRow, datetime] | None, known: Mapping[int, Match]) -> str:
+def _as_checked(
+    line: Line, found: tuple[BatchRow, datetime] | None, known: Mapping[int, Match]
+) -> Line:
     """Say what stopped it when an exporter last saw a table of what is ready."""
     if found is None:
-        return ""
+        return line
     row, at = found
     match = known.get(row.client_id or 0)
     is_older = match is not None and match.set_at > at and row.verdict in _BY_MATCH
-    return "" if is_older else _WHEN_CHECKED.get(row.verdict, "")
+    if is_older or row.verdict not in _STOPPED:
+        return line
+    missing = row.verdict if row.verdict in _BY_CLIENT else ""
+    return replace(line, text=row.reason, missing=missing)
+
+
+def _as_refused(line: Line, head: InvoiceHeader, export: Export | None) -> Line:
+    """Say why it was refused, unless somebody left it at that or edited it in Paymo since."""
+    if export is None or export.state is not ExportState.FAILED:
+        return line
+    is_over = RefusalCode.CANCELLED in export.refusals
+    if is_over or head.updated_on > (export.seen_updated_on or export.requested_at):
+        return line
+    text, action = _why(export)
+    return replace(line, text=text, export_id=export.id, action=action)
 
 
 async def _needs(session: Session, connection: Connection, user_id: str) -> AsyncIterator[Line]:

@@ -1,6 +1,7 @@
 """The Home tab: a work list by role, and what it says in every other state."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -127,6 +128,34 @@ async def test_home_follows_what_happens_without_anybody_opening_it_again(walk: 
     again = len([each for each in slack.wire.entries if "views.publish" in str(each)])
     assert again - published <= 4  # several things within a few seconds are drawn at once
     assert slack.home("Ben") is None  # who never opened it gets none
+
+
+async def test_home_says_why_an_invoice_is_not_ready_with_the_act_beside_it(walk: Walk) -> None:
+    """The reason that the table of everything found, and a form one press away, as there."""
+    slack, company = walk.town.slack, walk.company
+    company.edit(company.numbered("INV-1").id, status="sent", tax=Decimal(9))
+    kiwi = next(each for each in company.clients.values() if "Kiwi" in each.name)
+    company.add_invoice("#K-1", kiwi, [("Seeds", "", 1, "10.00")], tax=15, status="sent")
+    await walk.connect()
+    await walk.type("export all")
+    table = await walk.modal_saying("Needs")
+    await walk.close()
+    reasons = [
+        block["text"]["text"].partition("\n")[2].strip("_")
+        for block in table.payload["blocks"]
+        if (block.get("accessory") or {}).get("action_id") == "fix_invoice"
+    ]
+    await slack.open_home("Anna")
+    for reason in reasons:
+        await home_saying(walk, reason)
+    home = slack.home("Anna")
+
+    assert home is not None
+    assert len(reasons) == len(set(reasons)) == 2
+    beside = [block for block in home.payload["blocks"] if "K-1" in str(block)]
+    await slack.press("Anna", home, "match_client", beside[0]["block_id"])
+    assert "Kiwi" in str((await walk.modal("match")).payload)
+    await walk.close()
 
 
 async def test_the_second_person_approves_on_home(walk: Walk) -> None:

@@ -3,15 +3,21 @@
 import re
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from handlers.blocks import render_plain
+from sandbox.paymo.model import Client
 from services.errors import NotAllowed
 from services.explain.service import ExplainService
+from services.explain.worklist import WorkList
 from services.model.people import Person, Role
+from services.model.wording import situated
 from services.settings.service import AccessService
 from services.store.engine import Database
+from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.days import day
 from tests.services.batching import table
@@ -62,35 +68,67 @@ async def test_each_invoice_is_listed_where_it_needs_somebody(bridge: Bridge) ->
     assert found.overdue == ()
 
 
+async def worked_out(bridge: Bridge) -> WorkList:
+    explain = ExplainService(bridge.database, bridge.links, bridge.work, bridge.clock)
+    return await explain.worklist(ANNA)
+
+
 async def test_what_is_known_to_need_something_first_is_listed_apart(bridge: Bridge) -> None:
-    """A contact, a currency, an open date; or what the last table of everything found."""
+    """A contact, a currency, an open date; or why, as the last table of everything found."""
     company, books = bridge.paymo.company, bridge.xero.books
     books.add_account("400", "Exports", tax_type="ZERORATEDOUTPUT")
     books.period_lock_date = date(2026, 10, 31)
     acme = next(iter(company.clients.values()))
     stranger = company.add_client("Sunrise Yoga")
     work = [("Design", "Pages", 1, "100.00")]
-    company.add_invoice("INV-4", stranger, work, tax=15, status="sent")
-    company.add_invoice("INV-5", acme, work, tax=15, status="sent", currency="SEK")
-    company.add_invoice("INV-6", acme, work, tax=15, status="sent", issued=date(2026, 10, 2))
-    company.add_invoice("INV-7", acme, work, tax=9, status="sent")
-    company.add_invoice("INV-8", acme, work, tax=15, status="sent", currency="ANG")
+    invoices: list[tuple[Client, dict[str, Any]]] = [
+        (stranger, {}),
+        (acme, {"currency": "SEK"}),
+        (acme, {"issued": date(2026, 10, 2)}),
+        (acme, {"tax": 9}),
+        (acme, {"currency": "ANG"}),
+    ]
+    for nth, (client, odd) in enumerate(invoices, 4):
+        company.add_invoice(f"INV-{nth}", client, work, **{"tax": 15, "status": "sent", **odd})
     bridge.clock.turn(hours=2)
     await bridge.run()
-    await table(bridge)
+    form = await table(bridge)
+    reasons = {each.number: each.reason for group in form.groups for each in group.lines}
+
+    found = await worked_out(bridge)
+
+    numbers = [each.number for each in found.ready]
+    assert (numbers, found.unready_count, found.unjudged) == (["INV-1", "INV-2", "INV-3"], 5, 0)
+    said = {each.number: render_plain(each.text) for each in found.unready}
+    assert said["INV-4"] == "Choose the contact for Sunrise Yoga in Xero."
+    assert said["INV-5"].startswith("Maple Books doesn't use SEK yet.")
+    assert f"Xero is locked up to {day('2026-10-31')}." in said["INV-6"]
+    assert said["INV-7"] == reasons["INV-7"] == "Choose the account for this invoice."
+    assert "ANG" in said["INV-8"]
+    helped = {each.number: (each.missing, each.client_id) for each in found.unready if each.missing}
+    assert helped == {"INV-4": ("contact", stranger.id), "INV-7": ("account", acme.id)}
+
+
+async def test_why_xero_refused_it_is_said_until_it_is_edited(bridge: Bridge) -> None:
+    """An automatic export is nobody's, so that nobody is asked about it on Home."""
     explain = ExplainService(bridge.database, bridge.links, bridge.work, bridge.clock)
+    form = await bridge.form_for("INV-2")
+    company = bridge.paymo.company
+    company.edit(company.numbered("INV-2").id, discount=Decimal(10))
+    await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    await bridge.run()
+    async with bridge.database.sessions.begin() as session:
+        export = (await session.scalars(select(Export))).one()
+        export.requested_by, why = "", export.reason
 
-    found = await explain.worklist(ANNA)
+    [refused] = (await explain.worklist(ANNA)).unready
 
-    assert [each.number for each in found.ready] == ["INV-1", "INV-2", "INV-3"]
-    assert {each.number: render_plain(each.text) for each in found.unready} == {
-        "INV-4": "needs a contact",
-        "INV-5": "needs SEK in Xero",
-        "INV-6": f"needs a date after {day('2026-10-31')}: Xero is locked until then",
-        "INV-7": "needed an account when last checked",
-        "INV-8": "needs another currency in Paymo",
-    }
-    assert (found.ready_count, found.unready_count, found.unjudged) == (3, 5, 0)
+    assert (refused.number, refused.text) == ("INV-2", situated(why, "NZ"))
+    assert refused.action is not None
+    bridge.clock.turn(hours=2)
+    company.edit(company.numbered("INV-2").id, discount=Decimal(5))
+    await bridge.run()
+    assert (await explain.worklist(ANNA)).unready == ()
 
 
 async def test_what_is_overdue_says_for_how_long(bridge: Bridge) -> None:
