@@ -124,7 +124,7 @@ def _content(path: str) -> str | _NoFile:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        return _NoFile(getattr(error, "strerror", None) or "it is no text")
+        return _NoFile(getattr(error, "strerror", None) or "isn't text")
 
 
 class Settings(BaseSettings):

@@ -140,10 +140,10 @@ _MOST = 40  # a message has room for fifty blocks
 _LONGEST = 2000  # of a button's value
 _GONE = "This button no longer works. Type the command again."
 _TOO_LONG = (
-    "This workspace has several connections, and this is too long to ask which one is meant. Type "
-    "it in a channel that is subscribed to one of them."
+    "This workspace has several connections, and this is too long to ask which one you mean. "
+    "Type it in a channel subscribed to one of them."
 )
-_HINT = "A channel that is subscribed to one of them is never asked. We ask each time."
+_HINT = "We don't ask in a channel subscribed to one of them."
 
 
 async def _ask_connection(request: SlackRequest, several: SeveralConnections) -> None:
@@ -155,7 +155,7 @@ async def _ask_connection(request: SlackRequest, several: SeveralConnections) ->
         return
     drawn = [_choice(each, value) for each in several.pairs[:_MOST]]
     left = len(several.pairs) - _MOST
-    more = f"{left} more work from their own channels." if left > 0 else ""
+    more = f"{left} more: type it in a channel subscribed to them." if left > 0 else ""
     another = blocks.button("➕ Connect Another", names.CONNECT_ANOTHER)
     drawn += blocks.actions([another] if _is_connecting(wanted) else [])
     drawn.append(blocks.context(more, _HINT))

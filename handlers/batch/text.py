@@ -24,7 +24,7 @@ from services.model.export import ExportState
 from services.model.wording import some_of
 
 GONE = "This batch is over. Type the command again."
-READING = "⏳ Reading Paymo’s invoices …"
+READING = "⏳ Reading Paymo’s invoices…"
 CUT = "See Xero and /paymo-xero status for the rest."
 _HEADINGS = {
     READY: "✅ Ready",
@@ -35,8 +35,8 @@ _HEADINGS = {
     UNTAXED: "⚖️ Needs a tax rate for lines without tax",
     TAX: "⚖️ Tax rate is missing or differs",
     OLD: "📅 Too old, or in a locked period",
-    HELD: "🔁 Xero has the number already",
-    TAKEN: "🔁 Exported already, or on its way",
+    HELD: "🔁 Number already in Xero",
+    TAKEN: "🔁 Already exported or on its way",
     OTHER: "⛔ Needs a fix",
 }
 MOST_LINES = 300  # of what goes or went; a table of 300 invoices shows every one
@@ -48,7 +48,7 @@ _LONGEST_NAME = 40
 _LONGEST_TEXT = 3000
 _BAR = 10
 _ONE_BY_ONE = {TAX, OLD, OTHER}
-_ONE = "Open one with `/paymo-xero export` and its number: the form has what helps."
+_ONE = "To fix one, type `/paymo-xero export` and its number."
 DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
 
 

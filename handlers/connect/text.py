@@ -35,7 +35,7 @@ def paymo_text(checklist: Checklist) -> str:
     if not checklist.paymo_link:
         return f"✅ *1. Paymo:* {company}"
     if checklist.broken_side == "Paymo":
-        return f"⛔ *1. Paymo:* {company} no longer accepts the API key."
+        return f"⛔ *1. Paymo:* the API key of {company} no longer works."
     return "◻️ *1. Paymo:* paste an API key on our page. It never goes through Slack."
 
 
@@ -46,7 +46,7 @@ def xero_text(checklist: Checklist) -> str:
         confirm = "\nIs this the right organisation? *Confirm and Finish* below says so."
         return f"✅ *2. Xero:* {named}{'' if checklist.is_confirmed else confirm}"
     if checklist.broken_side == "Xero":
-        return f"⛔ *2. Xero:* {named} no longer accepts the connection. {_SIGN_IN}"
+        return f"⛔ *2. Xero:* the connection to {named} no longer works. {_SIGN_IN}"
     if checklist.takes_over:
         return f"🔑 *2. Xero:* reconnect {named} to become the owner. {_SIGN_IN}"
     return f"◻️ *2. Xero:* allow access. {_SIGN_IN}"

@@ -140,7 +140,7 @@ def approval_text(result: ExportResult) -> str:
     """Say who asked for it, and who approved it and when; "" where nobody had to."""
     if not result.approved_by or result.approved_at is None:
         return ""
-    asked = f"Asked for by <@{result.requested_by}> · approved by" if result.requested_by else ""
+    asked = f"Requested by <@{result.requested_by}> · approved by" if result.requested_by else ""
     when = moment(result.approved_at)
     return f"{asked or 'Exported automatically · approved by'} <@{result.approved_by}> · {when}"
 

@@ -54,7 +54,7 @@ BROKEN = "Exports and payments will resume when you reconnect."
 ENDED = "Disconnected: {}. Exported invoices stay in Xero. Connect again to go on."
 OVERDUE = "Overdue"
 READY = "Ready to export"
-UNREADY = "Needs something first"
+UNREADY = "Not ready yet"
 CALM = "Nothing needs you."
 ASK_FOR_ACCESS = "Request access to see or export invoices here."
 SEVERAL = 2
@@ -75,7 +75,9 @@ def state_of(overview: Overview) -> str:
     """Say how one connection is."""
     broken = f" ({overview.broken_side})" if overview.broken_side else ""
     company = one_line(overview.company or "no Paymo company yet")
-    organisation = about(overview.organisation) if overview.organisation else "no Xero yet"
+    organisation = (
+        about(overview.organisation) if overview.organisation else "no Xero organisation yet"
+    )
     return f"{_STATES[overview.state]}{broken}: {company} → {organisation}"
 
 
@@ -118,7 +120,9 @@ def problems(overview: Overview) -> list[str]:
     if overview.sweep_problem:
         said.append(f"⚠️ {blocks.render(overview.sweep_problem)}")
     if overview.is_paused:
-        said.append("⚠️ Deletions are paused: many came at once. Decide whether Paymo follows.")
+        said.append(
+            "⚠️ Deletions are paused: many came at once. Decide whether Paymo should follow."
+        )
     said += [f"⚠️ {blocks.render(each)}" for each in overview.warnings]
     left = overview.day_calls_left
     if left is not None and left < FEW_CALLS:

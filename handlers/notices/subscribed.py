@@ -15,14 +15,14 @@ NOTHING = "No channel gets notifications. Type `/paymo-xero subscribe` in one to
 ANYWAY = "Subscribe This Channel"
 ASK = {
     Sharing.YES: "⚠️ This channel is shared with another company, or will be. Its people would "
-    "read invoice numbers, clients and amounts here. Subscribe it all the same?",
-    Sharing.UNKNOWN: "⚠️ I can't tell whether this channel is shared with another company. If it "
+    "read invoice numbers, clients and amounts here. Subscribe it anyway?",
+    Sharing.UNKNOWN: "⚠️ We can't tell whether this channel is shared with another company. If it "
     "is, its people will read invoice numbers, clients and amounts. Subscribe it?",
 }
 
 MINIMUM_MEANS = "In the invoice's own currency. Failures are always sent."
 NO_AMOUNT = "Type an amount, such as 500."
-INVITE = f"If this channel is private, type `/invite {BOT}` so that I can write."
+INVITE = f"If this channel is private, type `/invite {BOT}` so that the app can post."
 
 
 def intro_text(listening: Listening) -> str:

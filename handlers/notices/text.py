@@ -54,7 +54,7 @@ _SENTENCES = {
     NoticeKind.EXPORT_ASKED: "⚠️ *Not exported automatically* to {organisation}: {invoice}. It was "
     "sent in Paymo.\n{reason}",
     NoticeKind.AUTO_EXPORT_PAUSED: "⚠️ *Automatic export to {organisation} is off.* {numbers} "
-    "failed one after the other. {owner} can turn it on again: type `/paymo-xero settings`.",
+    "failed in a row. {owner} can turn it on again: type `/paymo-xero settings`.",
     NoticeKind.CONNECTION_BROKEN: "⛔ *{side} no longer accepts the connection* between {company} "
     "and {organisation}. Exports and payments will resume when {owner} reconnects. If somebody "
     "ended it there on purpose, disconnect it here too.",
@@ -65,8 +65,8 @@ _SENTENCES = {
     "channel gets no more notifications.",
     NoticeKind.SYNC_PAUSED: "⚠️ *{count} invoices were {kind} at once* in {organisation}: "
     "{numbers}. Nothing changed in Paymo. Should Paymo follow?",
-    NoticeKind.SYNC_FAILING: "⚠️ *{organisation} hasn't synced* since {since}. {problem} Payments "
-    "and deletions in Xero reach Paymo once it works again. The app keeps trying.",
+    NoticeKind.SYNC_FAILING: "⚠️ *{organisation} hasn't synced* since {since}. {problem} We keep "
+    "trying. Payments and deletions in Xero will reach Paymo once it works again.",
     NoticeKind.HEALTH: "⚠️ *{company} and {organisation}:* {problem}",
     NoticeKind.INVOICE_UNDONE: "🗑️ {by} undid the export of {invoice}. It was {how} in "
     "{organisation}, and Paymo keeps it.",
@@ -236,11 +236,15 @@ def _short(facts: Facts) -> str:
     short, over = facts.get("short_by"), facts.get("over_by")
     if facts.get("is_rounding"):
         rounded = amount(facts, "short_by" if short else "over_by")
-        return f"The {rounded} between Xero and Paymo is Xero's rounding."
+        return f"The difference of {rounded} is Xero's rounding."
     if over:
         more = amount(facts, "over_by")
-        return f"Paymo has {more} more: the difference that was accepted after the export."
-    return f"Paymo recorded {amount(facts, 'short_by')} less: it accepts no more." if short else ""
+        return f"Paymo has {more} more: the difference that somebody accepted after the export."
+    return (
+        f"Paymo recorded {amount(facts, 'short_by')} less: it doesn't accept more than is open."
+        if short
+        else ""
+    )
 
 
 def _left(facts: Facts) -> str:
@@ -252,14 +256,14 @@ def _left(facts: Facts) -> str:
 def _removed(facts: Facts) -> str:
     about = f"{_invoice(facts)}, {_dated(facts)}"
     if facts.get("by_person_in_paymo"):
-        return f"⚠️ *{_what(facts)} was deleted in Paymo.* It stays in Xero. For {about}."
+        return f"⚠️ *{_what(facts)} was deleted in Paymo:* {about}. It stays in Xero."
     if facts.get("is_stuck"):
         return (
-            f"⚠️ *{_what(facts)} was removed in Xero*, and Paymo hasn't deleted it for a day. It "
-            f"still counts there. Delete it in Paymo. For {about}."
+            f"⚠️ *{_what(facts)} was removed in Xero:* {about}. It still counts in Paymo: we tried "
+            "for a day to delete it there. Delete it by hand."
         )
     return (
-        f"🗑️ *{_what(facts)} was removed* in Xero and in Paymo. For {about}. "
+        f"🗑️ *{_what(facts)} was removed* in Xero and in Paymo: {about}. "
         f"{amount(facts, 'left')} is outstanding again."
     )
 
@@ -283,8 +287,8 @@ def _why_asked(facts: Facts) -> str:
         said.append(f"Somebody entered payments of {typed} in Paymo by hand.")
     if facts.get("cuts"):
         said.append(
-            f"Deleting it in Paymo cuts it off from {escape(facts['cuts'])}, which can be billed "
-            "again then. Voiding it keeps them together."
+            f"Deleting it in Paymo cuts it off from {escape(facts['cuts'])}, which can "
+            "then be billed again. Voiding it keeps them together."
         )
     return " ".join([*said, "Paymo keeps it until somebody decides."])
 

@@ -37,8 +37,8 @@ CHANNELS = (
 HAND_OVER_ON_SAVE = "When you save, this person becomes the owner. Only they can give it back."
 HAND_OVER = "They will decide about settings, roles and connecting. You stay an exporter."
 AUTO_HINT = (
-    "Exports what is sent in Paymo from now on, if every check passes and a person chose the "
-    "client's contact before. We ask in your channels about the rest."
+    "Exports each invoice sent in Paymo from now on, if every check passes and somebody has "
+    "chosen the client's contact before. We ask about the rest in your channels."
 )
 VIEWERS_HINT = "They can't export or change anything."
 OWNER_HINT = "Choose somebody else to hand over. You stay an exporter."
@@ -50,7 +50,7 @@ APPROVE_HINT = (
 UNTAXED_HINT = "Xero has several 0% rates. Lines that have no tax in Paymo get this one."
 ONE_MORE = (
     "✅ The settings are saved. To attach the PDF, the app needs one more permission in Xero. "
-    "Press *Connect Xero* and allow it for {organisation}. Until then invoices go without it."
+    "Press *Connect Xero* and allow it for {organisation}. Until then, invoices go without it."
 )
 GONE = "This button is too old. Type the command again."
 
@@ -128,7 +128,7 @@ def _approval_lines(facts: Body) -> Iterator[str]:
     if facts.get("more_lines"):
         yield f"• and {facts['more_lines']} more"
     if facts.get("without_number"):
-        yield "It's exported without its number."
+        yield "Exported without its number."
     if facts.get("override_tax"):
         yield "Its tax differs from the account's tax in Xero."
 

@@ -201,7 +201,7 @@ async def _doubt(
     """Say what is not certain, or "": only what is remembered and green goes by itself."""
     if choice.contact_id in {"", NEW_CONTACT} or not choice.account_id:
         name = invoice.client_name or "This client"
-        return f"{name} needs a contact and an account in Xero, chosen once by a person."
+        return f"{name} needs a contact and an account in Xero. Choose them in the form once."
     ledger = await ledger_settings.load(session, connection, choice.contact_id)
     checks = examine(Case(invoice, choice, ledger))
     return next((each.text for each in checks if each.colour is not Colour.GREEN), "")

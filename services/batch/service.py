@@ -101,7 +101,7 @@ class BatchService:
                 if each.state is ExportState.FAILED
             ]
         if not failed:
-            raise ServiceError("Nothing left to fix: none of them is failed now.")
+            raise ServiceError("Nothing is left to fix.")
         return await self.open(person, failed)
 
     async def attach_view(self, person: Person, batch_id: int, view_id: str) -> None:

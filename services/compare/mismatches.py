@@ -112,7 +112,7 @@ def _number(both: BothSides) -> Iterator[Mismatch]:
     fits = money.fits_number(number)
     is_left_out = both.export.leave_out_number or not fits
     is_expected = is_left_out and stated == both.export.xero_number
-    why = "as asked for" if fits else "it is too long"
+    why = "as somebody chose" if fits else "because it's too long"
     note = f"The number was left out, {why}." if is_expected else ""
     yield Mismatch("number", number, stated, note, is_decided=is_expected)
 
@@ -120,7 +120,7 @@ def _number(both: BothSides) -> Iterator[Mismatch]:
 def _contact(both: BothSides) -> Iterator[Mismatch]:
     export, contact = both.export, both.xero.contact
     if export.client_id not in (None, both.paymo.client_id):
-        note = f"It was exported for {export.client_name}. Paymo names another client now."
+        note = f"It was exported for {export.client_name}. Paymo has another client now."
         yield Mismatch("contact", both.client, contact.name, note)
     elif contact.contact_id not in {export.contact_id, *both.contacts}:
         has_left = both.has_left
@@ -206,7 +206,11 @@ def _reason(both: BothSides, row: Payment, *, stands: bool) -> Iterator[_Reason]
         case PaymentState.TOMBSTONE:
             yield _Reason(amount, f"Somebody deleted in Paymo: {what}.", is_decided=True)
         case PaymentState.PARKED if row.is_only_told:
-            yield _Reason(amount, f"{what} is only told, as the settings say.", is_decided=True)
+            yield _Reason(
+                amount,
+                f"{what} only sends a notification, as chosen in the settings.",
+                is_decided=True,
+            )
         case PaymentState.ASKED | PaymentState.PARKED:
             yield _Reason(amount, f"{what} is not recorded in Paymo. {row.reason}")
         case PaymentState.ADDING:
@@ -217,7 +221,7 @@ def _reason(both: BothSides, row: Payment, *, stands: bool) -> Iterator[_Reason]
             yield _Reason(amount, f"{what} was deleted in Paymo since the last sync.")
         case PaymentState.RECORDED:
             short = amount - (row.recorded_amount or amount)
-            yield _Reason(short, f"Paymo could take {both.amount(short)} less.", is_decided=True)
+            yield _Reason(short, f"Paymo recorded {both.amount(short)} less.", is_decided=True)
 
 
 def _named(both: BothSides, row: Payment) -> str:

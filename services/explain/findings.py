@@ -24,7 +24,7 @@ LIVES = {
     InvoiceState.DELETE_SEEN: "Deleted in Xero. Paymo follows with the next sync.",
     InvoiceState.VOID_SEEN: "Voided in Xero. Paymo follows with the next sync.",
     InvoiceState.HELD: "Deleted or voided in Xero with many others. Paymo waits for a decision.",
-    InvoiceState.ASKED: "Deleted or voided in Xero. Decide whether Paymo follows.",
+    InvoiceState.ASKED: "Deleted or voided in Xero. Decide whether Paymo should follow.",
     InvoiceState.DELETED: "Deleted in Xero, then in Paymo.",
     InvoiceState.VOIDED: "Voided in Xero, then in Paymo.",
     InvoiceState.KEPT: "Deleted or voided in Xero, and kept in Paymo on purpose.",
@@ -43,7 +43,7 @@ _NOTEWORTHY = (
 PAYMENTS = {
     PaymentState.ADDING: "is on its way to Paymo",
     PaymentState.RECORDED: "is in Paymo",
-    PaymentState.CHECKING: "is missing from the invoice in Xero, so we ask Xero about it",
+    PaymentState.CHECKING: "is missing from the invoice in Xero, so we're asking Xero about it",
     PaymentState.REMOVING: "was deleted in Xero, and is being deleted in Paymo",
     PaymentState.REMOVED: "was deleted in Xero and in Paymo",
     PaymentState.TOMBSTONE: "was deleted in Paymo. It stays in Xero",
@@ -197,7 +197,9 @@ def connected(connection: Connection) -> Iterable[Finding]:
     allowed = dict.fromkeys([connection.owner_id, *connection.exporters])
     yield Finding("Exporters", listed([str(Member(each)) for each in allowed]))
     if connection.is_paused:
-        text = "Paused: many invoices were deleted or voided at once. Decide whether Paymo follows."
+        text = (
+            "Paused: many invoices were deleted or voided at once. Decide if Paymo should follow."
+        )
         yield Finding("Deletions", text, Colour.AMBER)
     left = connection.day_calls_left
     if left is not None and left < FEW_CALLS:

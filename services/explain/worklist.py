@@ -25,7 +25,7 @@ _MOST_JUDGED = 50
 # What stops an export as far as the last table of what is ready knows; the rest is ready or gone.
 _STOPPED = frozenset({"account", "tax", "untaxed", "old", "held", "other"})
 _BY_CLIENT = frozenset({"contact", "account"})  # one answer releases all of a client's invoices
-_ENDED = "Deleted or voided in Xero. Decide whether Paymo follows."
+_ENDED = "Deleted or voided in Xero. Decide whether Paymo should follow."
 _BY_MATCH = frozenset({"account", "tax", "untaxed"})
 
 

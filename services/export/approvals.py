@@ -28,7 +28,9 @@ from services.store.tables import Connection, Export
 _MOST_LINES = 5
 _LONGEST = 200
 _SHORT = 32  # of a key, in a button
-_OLD = "This invoice or its export changed since. Press *Approve* on the newest message about it."
+_OLD = (
+    "This invoice or its export has changed since. Press *Approve* on the newest message about it."
+)
 _NOBODY = (
     "Nobody else can approve it now. The owner can name another exporter in the settings, or turn "
     "approvals off there."
@@ -43,7 +45,7 @@ class Shown:
     body: Mapping[str, Any]
 
     def key_for(self, export: Export) -> str:
-        """Name it, so that another one has another name; the link to Paymo says nothing."""
+        """Return a key of what would be sent, without the link to Paymo."""
         said = {name: value for name, value in self.body.items() if name != "Url"}
         said |= {"ClientName": self.invoice.client_name, "PaymoTotal": str(self.invoice.total)}
         return checking.key_of(export, 0, said)
@@ -51,7 +53,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """When it is told, and how links are made."""
+    """The time of a notification, and how its links are made."""
 
     now: datetime
     links: Links
@@ -115,7 +117,7 @@ class Approval:
 async def approve(
     session: Session, connection: Connection, export: Export, press: Approval
 ) -> None:
-    """Let go what this person was shown. Raises what they are told where they may not."""
+    """Approve exactly what this person was shown. Raises a refusal that they read."""
     export = await exports.hold(session, export)
     if export.state is not ExportState.AWAITING:
         raise AlreadyRequested(_why_over(export, connection))

@@ -1,8 +1,7 @@
 """An export's row before the checks: what would be sent, what stops it, and for how long.
 
-What was refused is decided anew with the invoice that it was refused with. It goes on by itself
-when all that stood in its way is settled. Paymo's invoice is read again before it leaves, and one
-that was changed since waits for a person.
+A refused export is checked again with the same invoice, and is queued again once nothing stops it.
+Paymo's invoice is read again before it is sent; one that changed since waits for a person.
 """
 
 from collections.abc import Collection
@@ -65,7 +64,7 @@ def require_sendable(case: Case) -> None:
 def written(
     export: Export, invoice: Invoice, contact_name: str, sent: dict[str, object]
 ) -> ExportColumns:
-    """Return what the row says before the request leaves: what goes out, under which key."""
+    """Return the columns to write before the request leaves: the body and its key."""
     return {
         **columns_of(invoice),
         "sent": sent,
@@ -77,11 +76,11 @@ def written(
 
 
 def require_same_organisation(connection: Connection, export: Export) -> None:
-    """Refuse what was asked for before the connection led to another organisation."""
+    """Refuse an export meant for the organisation that was connected before."""
     if export.tenant_id != connection.tenant_id:
         raise Refused(
-            f"Invoice {export.number} was asked for in another Xero organisation than "
-            f"{connection.organisation_name}, so it was not sent.",
+            f"Invoice {export.number} was meant for another Xero organisation than "
+            f"{connection.organisation_name}, so it wasn't sent.",
             RefusalCode.OTHER_ORGANISATION,
         )
 
@@ -113,13 +112,13 @@ def sent_of(case: Case, contact_id: str, url: str = "") -> dict[str, object]:
 
 
 def body_of(export: Export) -> dict[str, object]:
-    """Return the invoice exactly as it was written down, amounts as numbers again."""
+    """Return the stored body, its amounts as numbers again."""
     sent = export.sent or {}
     return {**sent, "LineItems": msgspec.convert(sent["LineItems"], list[NewLine])}
 
 
 def next_attempt(export: Export) -> ExportColumns:
-    """Return another key: Xero would answer the old one with the old failure."""
+    """Return the next attempt's key: Xero answers an old key with its old failure."""
     attempt = export.attempt + 1
     return {"attempt": attempt, "idempotency_key": key_of(export, attempt, export.sent or {})}
 
@@ -131,11 +130,11 @@ def gone(export: Export) -> Refused:
 
 
 def changed(export: Export, invoice: Invoice | Header) -> Refused:
-    """Return the refusal of an invoice that is not what the person saw."""
+    """Return the refusal of an invoice that changed after the person saw it."""
     total = Amount(invoice.total, invoice.currency)
     return Refused(
-        f"Invoice {export.number} was changed in Paymo after it was shown; its total is "
-        f"{total} now. Look at it again before you export it as it is now.",
+        f"Invoice {export.number} was changed in Paymo after it was shown. Its total is now "
+        f"{total}. Review it before you export it.",
         RefusalCode.CHANGED,
     )
 
@@ -178,9 +177,9 @@ class Recheck:
     export: Export
 
     async def grounds_for(self, refusals: Collection[RefusalCode]) -> dict[str, str]:
-        """Return what Xero knew when it refused what no check had seen, and who has a name there.
+        """Return, by refusal, what Xero's refusal was based on.
 
-        Without a change of this it is not asked again.
+        Until this changes, Xero isn't asked again.
         """
         case = await self._case({})
         if case is None:
@@ -197,7 +196,7 @@ class Recheck:
     ) -> bool:
         """Queue it again if nothing stops it any more, and say whether it goes.
 
-        One that was refused for more keeps only the reasons that are left, and goes with the last.
+        While some reasons are left, it keeps only those and stays refused.
         `decided` is what somebody chose for it; `settled` are reasons that are known to be over.
         """
         case = await self._case(decided)
@@ -274,7 +273,7 @@ class Recheck:
 
 
 async def requeue_due(session: Session, connection: Connection, now: datetime) -> None:
-    """Queue again at once what may go, ahead of the jobs that would."""
+    """Queue again at once whatever nothing stops any more, ahead of its job."""
     for export in await exports.list_refused(session, connection):
         if export.due_at is not None and export.due_at <= now:
             await Recheck(session, connection, export).requeue(now, {})

@@ -1,4 +1,4 @@
-"""Who may export an invoice now, and what is asked for: the row that stands for it decides."""
+"""Who may export an invoice now: the invoice's one row decides."""
 
 from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass
@@ -80,7 +80,7 @@ def columns_of(invoice: Invoice) -> ExportColumns:
 
 
 def seen_columns(invoice: Invoice) -> ExportColumns:
-    """Return what an invoice is known again by; it is sent only while it is the same."""
+    """Return what identifies this state of an invoice; it's sent only while unchanged."""
     return {
         "seen_updated_on": invoice.updated_on,
         "invoice": invoice.as_json(),
@@ -139,8 +139,8 @@ def why_taken(export: Export, connection: Connection) -> str:
         return f"Somebody is undoing the export of invoice {number} just now."
     if export.invoice_state in _DECIDING:
         return (
-            f"Invoice {number} was deleted or voided in Xero, and Paymo has not followed yet. "
-            "Look at it in Paymo first."
+            f"Invoice {number} was deleted or voided in Xero, and Paymo hasn't followed yet. "
+            "Check it in Paymo first."
         )
     known = export.xero_number or "an invoice without a number"
     as_what = "" if known == number else f" as {known}"
@@ -160,7 +160,7 @@ def _exported_by(export: Export) -> str:
 
 
 async def claim(session: Session, connection: Connection, request: Request) -> Export:
-    """Make the one row for this invoice say what is asked for. Raises `AlreadyRequested`."""
+    """Claim the invoice's one row for this request. Raises `AlreadyRequested`."""
     wanted = _wanted(connection, request)
     latest = await exports.find_latest(session, connection, wanted.paymo_invoice_id)
     if latest is not None:
@@ -178,7 +178,7 @@ async def claim(session: Session, connection: Connection, request: Request) -> E
 async def claim_all(
     session: Session, connection: Connection, requests: Sequence[Request], known: Container[int]
 ) -> list[Export | AlreadyRequested]:
-    """Claim many, or say who has each; somebody asked for the `known` ones before.
+    """Claim many; return the refusal for each that is taken. `known` ones have rows.
 
     New ones are claimed together, or one by one if somebody is faster with one of them.
     """
@@ -215,7 +215,7 @@ async def _is_first(
 async def _again(
     session: Session, connection: Connection, failed: Export, asked: ExportColumns
 ) -> Export:
-    """Take up a row whose last try was refused; of two people, one gets it."""
+    """Requeue a failed row; of two people, one gets it."""
     if not await lifecycle.requeue(session, failed, asked):
         latest = await exports.find_latest(session, connection, failed.paymo_invoice_id)
         raise AlreadyRequested(why_taken(latest or failed, connection))

@@ -1,4 +1,4 @@
-"""What is done for an export besides: a note in Xero's own history, and Paymo's PDF beside it.
+"""Courtesies after an export: a note in Xero's history, and Paymo's PDF as an attachment.
 
 Both are courtesies: when they fail, or the day's calls run short, the export is as good without
 them. Neither is done twice; what may have arrived is not sent again.
@@ -43,8 +43,8 @@ _BUSY = timedelta(minutes=1)
 _LONGEST = timedelta(hours=24)
 _MOST_MISSED = 3  # in a row
 _NO_ROOM = "We keep what is left of Xero's daily calls for exports and payments."
-_TOO_LATE = "There was no quiet time for them within a day."
-_OFF = "The connection does not work any more."
+_TOO_LATE = "There was no time for them within a day: everything else came first."
+_OFF = "The connection no longer works."
 
 
 async def ask(
@@ -94,7 +94,7 @@ class CourtesyStep(XeroTaskStep):
     policy = policy.COURTESY
 
     async def go_on(self, about: Assignment) -> None:
-        """Do it, unless it may be done already; a refusal is let go."""
+        """Do it, unless it may be done already; a refusal ends it."""
         task = about.task
         if task.data.get("is_sent"):
             await self._end(task, "It may have been done already.")
@@ -138,7 +138,7 @@ class CourtesyStep(XeroTaskStep):
 
 @dataclass(frozen=True, slots=True)
 class NoteStep(CourtesyStep):
-    """Writes the note into Xero's history; a refusal is let go without a word."""
+    """Writes the note into Xero's history; nobody is told of a refusal."""
 
     names: Names
 
@@ -152,7 +152,7 @@ class NoteStep(CourtesyStep):
 
 @dataclass(frozen=True, slots=True)
 class AttachStep(CourtesyStep):
-    """Attaches Paymo's PDF; that it was refused is told to whoever exported, once."""
+    """Attaches Paymo's PDF; tells whoever exported, once, if Xero refuses."""
 
     paymo: PaymoClients
 
@@ -173,7 +173,7 @@ class AttachStep(CourtesyStep):
         async with self.database.sessions() as session:
             export = await exports.get(session, turn.row.export_id or 0)
         if export.reply_to:
-            text = f"Invoice {export.number} is in Xero; only its PDF could not be attached. {why}"
+            text = f"Invoice {export.number} is in Xero, but we couldn't attach its PDF. {why}"
             reply_to = ReplyTarget(**export.reply_to | {"view_id": ""})
             turn.then(partial(self.screen.say, reply_to, Said(text, is_well=False)))
 
@@ -268,7 +268,7 @@ async def _write_note(xero: XeroClient, export: Export, text: str) -> None:
 
 
 async def _note_text(names: Names, connection: Connection, export: Export) -> str:
-    """Return what Xero's history says of an export; who is left out where nobody says the name."""
+    """Return the note for Xero's history, without a name where none is known."""
     workspace_id = connection.workspace_id
     name = await names.name_of(workspace_id, export.requested_by)
     by = f" by {name}" if name else ""

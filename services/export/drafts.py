@@ -56,7 +56,7 @@ class ExportForms:
     now: Callable[[], datetime]
 
     async def open(self, person: Person, number: str = "") -> ExportForm:
-        """Start a form, for the invoice with this number if one is given."""
+        """Start a form, for the invoice with this number if one is given; return its draft."""
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
             draft = forms.new_draft(connection, person, self.now())
@@ -94,7 +94,7 @@ class ExportForms:
             return await forms.form_of(session, connection, draft)
 
     async def choose(self, draft_id: int, person: Person, choice: ExportChoice) -> ExportForm:
-        """Take over what was chosen; another invoice is read first, with fresh proposals."""
+        """Keep what was chosen. Another invoice is read first, with fresh suggestions."""
         async with self.database.sessions.begin() as session:
             draft, connection = await draft_of(session, draft_id, person)
             is_other = choice.invoice_id is not None and choice.invoice_id != draft.invoice_id
@@ -221,7 +221,7 @@ class ExportForms:
     async def contact_options(
         self, person: Person, draft_id: int, query: str
     ) -> tuple[OptionGroup, ...]:
-        """The contact menu for the client of the invoice in this person's form."""
+        """Return the contact menu for the client of the form's invoice."""
         async with self.database.sessions() as session:
             draft, connection = await draft_of(session, draft_id, person)
             at = draft.invoice_id or 0
@@ -309,7 +309,7 @@ class PreviewStep(Step[Draft]):
         await self._close(turn, "")
 
     async def give_up(self, turn: Turn[Draft], refusal: ServiceError) -> None:
-        """Draw the form with what is the matter."""
+        """Draw the form with the problem."""
         await self._close(turn, str(refusal))
 
     async def _close(self, turn: Turn[Draft], problem: str) -> None:

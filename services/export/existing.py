@@ -1,4 +1,4 @@
-"""What Xero has of an export already: the invoice that an earlier try left, and the contact."""
+"""What an earlier try left in Xero: the invoice, and the contact."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -56,7 +56,7 @@ class ExistingInvoices:
     async def find_earlier(self, connection: Connection, export: Export) -> XeroInvoice | None:
         """Return the live invoice that an earlier try has left in Xero, if any.
 
-        Its link to Paymo decides alone; without one number, contact, total and currency must agree.
+        Its link to Paymo decides; without a link, number, contact, total and currency must agree.
         Raises `Refused` where Xero does not let us look for it at all.
         """
         xero = self._client(connection)
@@ -92,7 +92,7 @@ class ExistingInvoices:
     async def free(
         self, connection: Connection, export: Export, found: Iterable[XeroInvoice]
     ) -> list[XeroInvoice]:
-        """Return those of which no other export knows that they are its own."""
+        """Return those that no other export is linked to."""
         rows = list(found)
         async with self.database.sessions() as session:
             ids = [each.invoice_id for each in rows]
@@ -102,7 +102,7 @@ class ExistingInvoices:
     async def holder_of_number(self, connection: Connection, export: Export) -> XeroInvoice:
         """Return our own invoice of a former try, whose number stood in the way. Raises `Refused`.
 
-        One that was typed in Xero may look the same; that one only a person links.
+        One typed in Xero may look the same; only a person links that one.
         """
         try:
             created_before = await self.find_earlier(connection, export)
@@ -128,8 +128,8 @@ class ExistingInvoices:
             await lifecycle.note(session, export, {"rival_id": rival_id})
         if found is None:
             return Refused(
-                f"The number {export.number} was used in Xero already, by an invoice that is void "
-                "now. Export this one without the number, or give it another one in Paymo.",
+                f"In Xero, the number {export.number} belongs to an invoice that was voided. "
+                "Export this one without the number, or give it another one in Paymo.",
                 RefusalCode.NUMBER_OTHER,
             )
         if await self._may_link(connection, export, found):
@@ -153,7 +153,7 @@ class ExistingInvoices:
         return next(iter(await xero.find_by_number(export.number)), None)
 
     async def _may_link(self, connection: Connection, export: Export, found: XeroInvoice) -> bool:
-        """Say whether it is the same invoice, and came from no other one of Paymo's."""
+        """Say whether it may be the same invoice: alike, and linked to no other one in Paymo."""
         owner = Links.paymo_id(found.url)
         if owner not in {None, export.paymo_invoice_id} or not _is_same(found, export):
             return False
@@ -267,7 +267,7 @@ class Contacts:
         return contact
 
     async def look_ahead(self, connection: Connection, contact_id: str) -> bool:
-        """Ask about a contact before we send anything; False if calls are short."""
+        """Read a contact ahead of the export; return False if few calls are left."""
         if self._client(connection).allowance.is_short:
             return False
         is_chosen = contact_id not in {"", NEW_CONTACT}
@@ -286,7 +286,7 @@ class Contacts:
         return known if self.now() - known.asked_at < at_most_old else None
 
     async def _find_new(self, connection: Connection, export: Export, invoice: Invoice) -> Found:
-        """Look for what a lost answer has left in Xero, or for another contact of the same name."""
+        """Look for the contact that a lost answer left, or for another one with this name."""
         adding = adding_of(invoice)
         if not adding.name:
             return Found(NEW_CONTACT)
@@ -354,8 +354,8 @@ class Contacts:
             holder = await xero.contact(holder.merged_to)
         if holder is None:
             raise Refused(
-                f"The contact was not added. {refusal} Choose another contact, or put it right at "
-                "the client in Paymo.",
+                f"The contact wasn't added. {refusal} Choose another contact, or correct the "
+                "client in Paymo.",
                 RefusalCode.CONTACT,
             )
         is_ours = holder.contact_number == wanted.number and holder.contact_status == "ACTIVE"
@@ -366,7 +366,7 @@ class Contacts:
         raise Refused(taken_text(there, adding), RefusalCode.CONTACT_TAKEN)
 
     async def _copy(self, connection: Connection, contact: Contact) -> None:
-        """Copy what Xero says of one contact; what it held up while it was archived goes on."""
+        """Copy one contact from Xero; exports that waited for it to be restored go on."""
         row = contact_row(contact)
         async with self.database.sessions.begin() as session:
             known = await mirror.find_contact(session, connection.id, contact.contact_id)

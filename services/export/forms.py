@@ -104,7 +104,7 @@ async def propose(session: Session, connection: Connection, draft: Draft, invoic
 
 
 async def form_of(session: Session, connection: Connection, draft: Draft) -> ExportForm:
-    """Read what the form shows now, and check the invoice if it was read."""
+    """Return the form as it is now, with its checks if the invoice was read."""
     invoice = kept(draft)
     contact, reason = await _contact(session, connection, draft, invoice)
     form = ExportForm(
@@ -138,7 +138,7 @@ async def form_of(session: Session, connection: Connection, draft: Draft) -> Exp
 
 
 def _checked(form: ExportForm, case: Case, connection: Connection, draft: Draft) -> ExportForm:
-    """Add to the form what the checks find, and what can be done about it."""
+    """Add the checks to the form, and the buttons that help."""
     checks = examine(case)
     rate, why = taxes.chosen(case)
     zero = taxes.untaxed_rate(case)
@@ -190,7 +190,7 @@ def _picture(case: Case) -> InvoicePicture | None:
 
 
 def _actions(case: Case, checks: tuple[Check, ...], today: date) -> tuple[Action, ...]:
-    """Return the buttons that would really help with what is red."""
+    """Return the buttons that help with what is red."""
     locked, namesake = case.ledger.locked_until, case.ledger.namesake
     carried = case.ledger.rate_of(case.account) if case.account is not None else None
     useless = {

@@ -1,4 +1,4 @@
-"""What was copied of an organisation's ledger: the settings that checks need, and proposals."""
+"""The copied settings of an organisation that checks need, and suggestions from them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,7 +24,7 @@ class Mirror(Protocol):
     """The copying of both systems' lists, as far as exporting asks for it out of turn."""
 
     async def refresh_ledger(self, connection: Connection, *, at_most_old: timedelta) -> None:
-        """Have accounts, tax rates, currencies and lock dates no older than this."""
+        """Copy accounts, tax rates, currencies and lock dates that are older than this."""
 
     async def refresh_contacts(self, connection: Connection) -> None:
         """Copy Xero's contacts now."""
@@ -60,7 +60,7 @@ async def with_contact(
     contact_id: str,
     adding: Addition,
 ) -> LedgerSettings:
-    """Exchange the contact in the settings; one that was merged is followed."""
+    """Return the settings with this contact; a merged one is followed."""
     contact, merged_from, namesake = None, "", None
     if contact_id == NEW_CONTACT:
         namesake = await mirror.find_namesake(session, connection.id, adding.name, adding.number)
@@ -93,7 +93,7 @@ class Proposer:
         return self.suggested[invoice.client_id]
 
     def account_of(self, invoice: Invoice) -> str:
-        """Return the account used before, or one whose tax equals the invoice's, or ""."""
+        """Return the id of the account used before, or of one with the invoice's tax, or ""."""
         known = self.matches.get(invoice.client_id)
         if known is not None and known.account_id:
             return known.account_id

@@ -241,7 +241,7 @@ def currency_code(paymo_code: str) -> str:
         )
     if code not in _KNOWN:
         raise NotExportable(
-            f"{paymo_code!r} is not a currency known here. Change the invoice's currency in Paymo."
+            f"We don't know the currency {paymo_code!r}. Change the invoice's currency in Paymo."
         )
     return code
 

@@ -46,7 +46,7 @@ def check_exportable(figures: PaymoFigures) -> None:
         raise NotExportable("The invoice has no lines. Add one in Paymo first.")
     if figures.total <= 0:
         total = Amount(figures.total, figures.currency)
-        raise NotExportable(f"The invoice comes to {total}, so there is nothing to be paid.")
+        raise NotExportable(f"The invoice comes to {total}, so there's nothing to pay.")
 
 
 def line_amounts(figures: PaymoFigures) -> tuple[Decimal, ...]:
@@ -113,7 +113,7 @@ def _check_total(figures: PaymoFigures) -> None:
         f"{name} {Amount(amount, figures.currency)}" for name, amount in _stated(figures).items()
     )
     raise DoesNotAddUp(
-        f"Paymo's figures do not add up to the total: {sums}; by these it would be "
+        f"Paymo's figures don't add up to its total: {sums}. They come to "
         f"{Amount(reached, figures.currency)}. Open and save the invoice in Paymo, then "
         "try again."
     )
@@ -123,14 +123,14 @@ def _check_bases(figures: PaymoFigures, amounts: tuple[Decimal, ...]) -> None:
     """A discount needs lines to come off, and a tax needs taxed lines."""
     if figures.discount_amount != 0 and figures.subtotal == 0:
         raise DoesNotAddUp(
-            f"Paymo states a discount of {Amount(figures.discount_amount, figures.currency)}"
-            " on lines that come to nothing."
+            f"Paymo has a discount of {Amount(figures.discount_amount, figures.currency)}"
+            " on lines that add up to nothing."
         )
     pairs = zip(figures.lines, amounts, strict=True)
     if total_tax(figures) != 0 and sum(amount for line, amount in pairs if line.is_taxed) == 0:
         raise DoesNotAddUp(
-            f"Paymo states {Amount(total_tax(figures), figures.currency)} of tax, and its "
-            "taxed lines come to nothing."
+            f"Paymo has {Amount(total_tax(figures), figures.currency)} of tax, but its taxed "
+            "lines add up to nothing."
         )
 
 
@@ -157,9 +157,9 @@ def _add_lines(figures: PaymoFigures) -> tuple[LineSum, tuple[Decimal, ...]]:
     if turned is not None:
         return LineSum.HALVES_EITHER_WAY, turned
     raise DoesNotAddUp(
-        f"The invoice's {len(exact)} lines come to {Amount(reached, figures.currency)}, and "
-        f"Paymo states a subtotal of {Amount(subtotal, figures.currency)}. Open and "
-        "save the invoice in Paymo, then try again."
+        f"The invoice's {len(exact)} lines add up to {Amount(reached, figures.currency)}, but "
+        f"Paymo's subtotal is {Amount(subtotal, figures.currency)}. Open and save "
+        "the invoice in Paymo, then try again."
     )
 
 

@@ -267,7 +267,7 @@ class AccessService:
             request, connection = await self._open(session, person, request_id)
             await self._answer(session, connection, request, "")
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
-        return f"Declined. {Member(request.user_id)} was told."
+        return f"Declined. We've told {Member(request.user_id)}."
 
     async def _answer(
         self, session: Session, connection: Connection, request: AccessRequest, given: str

@@ -110,7 +110,7 @@ async def tell_owner(
 
 
 def common_facts(connection: Connection) -> dict[str, object]:
-    """What every message about a role says."""
+    """Return the facts that every message about a role has."""
     return {
         "connection_id": connection.id,
         "organisation": connection.organisation_name,
@@ -144,7 +144,7 @@ async def answer(
 
 
 async def settle(session: AsyncSession, connection: Connection, now: datetime) -> None:
-    """Answer the requests of those who have by now what they asked for, however they got it."""
+    """Answer the requests of people who already have the role that they asked for."""
     for request in await list_open(session, connection.id):
         has = people.named_role(connection, request.user_id)
         if has >= Role[request.role.upper()]:
@@ -195,7 +195,7 @@ async def change_owner(
 async def may_take_over(
     session: AsyncSession, connection: Connection, user_id: str, now: datetime
 ) -> bool:
-    """Say whether this exporter asked the owner to hand over, and waited long enough in vain."""
+    """Say whether this exporter asked the owner to hand over and got no answer in time."""
     if people.named_role(connection, user_id) is not Role.EXPORTER:
         return False
     request = await find_open(session, connection.id, user_id, is_handover=True)
@@ -216,7 +216,7 @@ async def require_connector(
 
 
 async def list_in(session: AsyncSession, workspace_id: int) -> list[Connection]:
-    """Return what is connected in a workspace, for nobody else to change meanwhile."""
+    """Lock and return the workspace's connections."""
     found = await session.scalars(
         select(Connection)
         .where(Connection.workspace_id == workspace_id, Connection.state.in_(_OWNED))

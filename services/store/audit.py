@@ -49,7 +49,7 @@ def _row(connection: Connection, entry: AuditNote) -> dict[str, Any]:
 
 
 async def find_last(session: AsyncSession, connection: Connection, what: str) -> AuditEntry | None:
-    """Return the newest deed of a kind."""
+    """Return the newest entry of a kind."""
     return await session.scalar(
         select(AuditEntry)
         .where(AuditEntry.connection_id == connection.id, AuditEntry.what == what)
@@ -89,7 +89,7 @@ async def list_newest(
 async def count(
     session: AsyncSession, connection_id: int, *, export_ids: Collection[int] | None = None
 ) -> int:
-    """Return how much was done."""
+    """Count the entries."""
     asked = select(func.count()).where(AuditEntry.connection_id == connection_id)
     if export_ids is not None:
         asked = asked.where(AuditEntry.export_id.in_(export_ids))

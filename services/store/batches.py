@@ -32,9 +32,9 @@ async def list_candidates(
     statuses: Collection[str],
     since: date | None = None,
 ) -> Sequence[int]:
-    """Return Paymo's ids of the invoices in these states that are to go out, the oldest first.
+    """Return the Paymo ids of invoices in these states to export, oldest first.
 
-    These are those that never went out, and those that a person has taken back from Xero.
+    They were never exported, or their export was undone.
     """
     dated = [InvoiceHeader.issued_on >= since] if since else []
     went_out = select(Export.id).where(
@@ -60,9 +60,9 @@ async def list_candidates(
 async def last_verdicts(
     session: AsyncSession, connection: Connection, invoice_ids: Collection[int]
 ) -> Mapping[int, tuple[BatchRow, datetime]]:
-    """Return how the last table with them judged these, and when, by Paymo's ids.
+    """Return each invoice's last verdict and when it was given, by Paymo id.
 
-    What was edited in Paymo since is left out.
+    Invoices edited in Paymo since are left out.
     """
     is_its_head = and_(
         InvoiceHeader.connection_id == Batch.connection_id,
@@ -116,7 +116,7 @@ async def list_unclaimed(
 async def change_verdict(
     session: AsyncSession, batch_id: int, was: str, becomes: str, *, is_selected: bool
 ) -> None:
-    """Judge the invoices otherwise that are selected, or those that are not."""
+    """Give another verdict to the selected rows, or to the others."""
     await session.execute(
         update(BatchRow)
         .where(
@@ -225,7 +225,7 @@ async def list_latest(
 async def renew(
     session: AsyncSession, row: BatchRow, export: Export, invoice: dict[str, Any], at: datetime
 ) -> bool:
-    """Take Paymo's invoice as it was read again for what was shown."""
+    """Replace the invoice that was shown by the one just read from Paymo."""
     if not await fenced(session, export, export.fence, seen_updated_on=at, invoice=invoice):
         return False
     return await write_where(session, row, BatchRow.export_id == export.id, invoice=invoice)
@@ -241,7 +241,7 @@ def _annotatable(batch_id: int) -> tuple[ColumnElement[bool], ...]:
 
 
 async def find_annotatable(session: AsyncSession, batch_id: int, after: int) -> Export | None:
-    """Return the batch's next invoice that can have a note in Xero's history."""
+    """Return the batch's next export that still gets a note in Xero's history."""
     return await session.scalar(
         select(Export)
         .where(*_annotatable(batch_id), Export.id > after)
@@ -251,7 +251,7 @@ async def find_annotatable(session: AsyncSession, batch_id: int, after: int) -> 
 
 
 async def count_annotatable(session: AsyncSession, batch_id: int) -> int:
-    """Return how many of these there are."""
+    """Count the exports that still get a note."""
     found = await session.scalar(select(func.count()).where(*_annotatable(batch_id)))
     return found or 0
 
@@ -283,7 +283,7 @@ async def is_exporting(session: AsyncSession, connection: Connection) -> bool:
 
 
 async def forget_invoices(session: AsyncSession, batch_id: int) -> None:
-    """Keep no more of Paymo's invoices than their heads."""
+    """Delete the lines of Paymo's invoices from these rows; the heads stay."""
     await session.execute(
         update(BatchRow).where(BatchRow.batch_id == batch_id).values(invoice=None)
     )

@@ -36,7 +36,7 @@ async def get(session: AsyncSession, connection_id: int) -> Connection:
 
 
 async def hold(session: AsyncSession, connection_id: int) -> Connection:
-    """Return the row as it is now; nobody else changes it until this is over."""
+    """Lock the row until the transaction ends; return it as it is now."""
     return await session.get_one(
         Connection, connection_id, with_for_update=True, populate_existing=True
     )
@@ -59,7 +59,7 @@ async def wait_for_turn(session: AsyncSession, connection: Connection) -> None:
 
 
 async def places(session: AsyncSession, person: Person) -> Sequence[Place]:
-    """Return what decides about anybody's role in this person's workspace."""
+    """Return what decides roles in this person's workspace, for each connection."""
     found = await _open(session, person)
     heard: dict[int, dict[str, bool]] = {each.id: {} for each in found}
     for each in await session.scalars(
@@ -82,7 +82,7 @@ async def places(session: AsyncSession, person: Person) -> Sequence[Place]:
 
 
 def best_role(found: Sequence[Place], person: Person) -> Role | None:
-    """Return the most that a person may do in one of them; None if they may see nothing.
+    """Return the person's highest role in any of them; None where there are none.
 
     Raises `NotAllowed` where there are some, and none of them is theirs to see.
     """
@@ -127,7 +127,7 @@ def _usual_first(found: Sequence[Listed], bound: set[int]) -> Sequence[Listed]:
 
 
 async def _bound_to(session: AsyncSession, channel_id: str) -> set[int]:
-    """Return the connections that a channel listens to."""
+    """Return the connections whose notifications a channel gets."""
     found = await session.scalars(
         select(Subscription.connection_id).where(Subscription.channel_id == channel_id)
     )
@@ -303,7 +303,7 @@ async def want_fresh_lists(session: AsyncSession, connection: Connection, now: d
 
 
 def common_facts(connection: Connection) -> dict[str, object]:
-    """What every notice says of its connection."""
+    """Return the facts that every notification has of its connection."""
     return {
         "connection_id": connection.id,
         "organisation": connection.organisation_name,

@@ -46,7 +46,7 @@ async def find_changed(
 
 
 async def find_mark(session: AsyncSession, connection_id: int) -> str:
-    """Return what is another one whenever any contact changed."""
+    """Return a mark that changes with every change of a contact."""
     found = await session.scalar(
         select(Connection.contacts_mark).where(Connection.id == connection_id)
     )
@@ -54,7 +54,7 @@ async def find_mark(session: AsyncSession, connection_id: int) -> str:
 
 
 async def mark(session: AsyncSession, connection_id: int) -> None:
-    """Let everybody who read the contacts see that they changed."""
+    """Change the mark, so that every reader sees that contacts changed."""
     await session.execute(
         update(Connection)
         .where(Connection.id == connection_id)

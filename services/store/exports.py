@@ -78,7 +78,7 @@ async def find_latest(
 
 
 async def hold(session: AsyncSession, export: Export) -> Export:
-    """Return the row as it is now; nobody else changes it until this is over."""
+    """Lock the row until the transaction ends; return it as it is now."""
     return await session.get_one(Export, export.id, with_for_update=True, populate_existing=True)
 
 
@@ -110,12 +110,12 @@ def _refused(connection: Connection) -> tuple[ColumnElement[bool], ...]:
 
 
 async def nudge_refused(session: AsyncSession, connection: Connection, now: datetime) -> None:
-    """Have the checks decide anew about what was refused: something that they read changed."""
+    """Check refused exports again soon: something that the checks read has changed."""
     await session.execute(update(Export).where(*_refused(connection)).values(due_at=now))
 
 
 async def list_refused(session: AsyncSession, connection: Connection) -> Sequence[Export]:
-    """Return what people asked for and was refused, the oldest first."""
+    """Return refused exports that people asked for, oldest first."""
     found = await session.scalars(select(Export).where(*_refused(connection)).order_by(Export.id))
     return found.all()
 
@@ -137,7 +137,7 @@ async def list_by_xero_ids(
 
 
 async def list_known_ids(session: AsyncSession, tenant_id: str) -> set[str | None]:
-    """Return what of this organisation is known as exported, over whichever connection."""
+    """Return the Xero ids of all exports to this organisation, over any connection."""
     asked = select(Export.xero_invoice_id).where(Export.tenant_id == tenant_id)
     return set(await session.scalars(asked))
 
@@ -237,7 +237,7 @@ async def list_held(session: AsyncSession, connection_id: int) -> Sequence[Expor
 async def list_unchecked(
     session: AsyncSession, connection: Connection, limit: int
 ) -> Sequence[Export]:
-    """Return the live exports that are to be checked in Paymo: what is new, or was hinted at."""
+    """Return live exports to check in Paymo: new ones, and those with a hint of a change."""
     found = await session.scalars(
         _live(connection).where(Export.paymo_checked_at.is_(None)).order_by(Export.id).limit(limit)
     )
@@ -247,7 +247,7 @@ async def list_unchecked(
 async def list_longest_checked(
     session: AsyncSession, connection: Connection, limit: int
 ) -> Sequence[Export]:
-    """Return the live exports that Paymo was not asked about for the longest time."""
+    """Return the live exports whose last check in Paymo is the longest ago."""
     found = await session.scalars(
         _live(connection)
         .where(Export.paymo_checked_at.is_not(None))
@@ -301,7 +301,7 @@ async def uncheck(session: AsyncSession, export_ids: Collection[int]) -> None:
 
 
 async def counts(session: AsyncSession, connection_id: int) -> dict[ExportState, int]:
-    """Return how many exports stand where."""
+    """Count the exports in each state."""
     rows = await session.execute(
         select(Export.state, func.count())
         .where(Export.connection_id == connection_id)
@@ -311,7 +311,7 @@ async def counts(session: AsyncSession, connection_id: int) -> dict[ExportState,
 
 
 async def count_live(session: AsyncSession, connection: Connection) -> int:
-    """Return how many exported invoices are live in Xero now, wherever Paymo has them."""
+    """Count the exported invoices that are live in Xero."""
     found = await session.scalar(
         select(func.count()).where(
             Export.connection_id == connection.id,
@@ -354,7 +354,7 @@ async def list_taken_ids(
 async def note_compared(
     session: AsyncSession, export: Export, marks: str, compared: dict[str, Any]
 ) -> bool:
-    """Write what was seen, and is told to differ, unless the row went on since it was read."""
+    """Write what was compared and notified, unless the row changed since it was read."""
     is_same = (
         (Export.invoice_state == InvoiceState.LIVE)
         & (Export.fence == export.fence)
@@ -364,7 +364,7 @@ async def note_compared(
 
 
 async def is_our_change(session: AsyncSession, export: Export, stated_at: datetime) -> bool:
-    """Say whether what Xero stated at this time may be from before or amid an update of ours."""
+    """Say whether what Xero said at this time may predate an update of ours."""
     found = await session.scalars(
         select(Task).where(Task.export_id == export.id, Task.job == Job.UPDATE)
     )

@@ -86,7 +86,7 @@ async def mark_dead(session: AsyncSession, grant_id: int, version: int) -> bool:
 
 
 async def is_linked(session: AsyncSession, xero_connection_id: str) -> bool:
-    """Say whether a live connection of any workspace stands on this connection in Xero."""
+    """Say whether a live connection of any workspace uses this connection in Xero."""
     return await _has(session, Connection.xero_connection_id == xero_connection_id)
 
 
@@ -140,7 +140,7 @@ async def list_idle(session: AsyncSession, before: datetime) -> Sequence[int]:
 
 
 async def remove_unused(session: AsyncSession, grant_id: int) -> None:
-    """Throw a token set away unless a connection still names it."""
+    """Delete a token set unless a connection still names it."""
     users = select(Connection.id).where(Connection.grant_id == grant_id)
     await session.execute(delete(Grant).where(Grant.id == grant_id, ~users.exists()))
 

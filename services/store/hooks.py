@@ -83,7 +83,7 @@ async def leave(session: AsyncSession, connection: Connection, now: datetime) ->
 
 
 async def settle(session: AsyncSession, connection: Connection) -> None:
-    """Note that what came of a registration is known."""
+    """Note that the outcome of a registration is known."""
     await session.execute(
         update(Connection)
         .where(Connection.id == connection.id)
@@ -124,7 +124,7 @@ async def queue(
 
 
 def forget(connection: Connection) -> None:
-    """Know no webhooks any more: whatever they send is refused."""
+    """Forget the webhooks: whatever they still send is refused."""
     connection.paymo_hook_digest = connection.paymo_hook_token = None
     connection.paymo_hook_secret = connection.paymo_hooks_checked_at = None
 

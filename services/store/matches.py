@@ -20,7 +20,7 @@ async def find(
 
 
 async def contact_of(session: AsyncSession, connection: Connection, client_id: int) -> str:
-    """Return the contact in Xero that this client is, or "" where nobody has said which."""
+    """Return the client's contact in Xero, "" where nobody has matched it."""
     known = await find(session, connection.id, connection.tenant_id, client_id)
     return known.contact_id if known is not None and known.contact_id != NEW_CONTACT else ""
 
@@ -130,7 +130,7 @@ async def remember_tax(
 ) -> None:
     """Remember the tax type for a rate of Paymo's, or for `UNTAXED`; the newest choice counts.
 
-    What was refused without it is decided anew.
+    Exports refused without it are checked again.
     """
     rate, tax_type = choice
     keys = {"connection_id": connection.id, "tenant_id": connection.tenant_id, "rate": rate}

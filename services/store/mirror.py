@@ -56,9 +56,9 @@ async def replace(
     rows: Sequence[dict[str, Any]],
     left_out: Collection[str] = (),
 ) -> None:
-    """Make the mirror equal to a complete list; rows that it lacks are gone.
+    """Make the mirror equal to a complete list; delete rows that the list lacks.
 
-    What could not be read is not gone, by its id; and nothing is where one has no readable id.
+    Unreadable rows stay, by their ids; with an id unreadable, nothing is deleted.
     """
     key = _KEYS[table]
     column = getattr(table, key)
@@ -122,7 +122,7 @@ def _row(connection_id: int, table: type[Base], row: dict[str, Any]) -> dict[str
 
 
 def _cut(table: type[Base], name: str, value: Any) -> Any:
-    """Return a text as far as its column holds it: PostgreSQL refuses what SQLite takes."""
+    """Cut a text to its column's width: PostgreSQL refuses longer ones, SQLite takes them."""
     if not isinstance(value, str):
         return value
     width = getattr(table.__table__.c[name].type, "length", None)
@@ -247,7 +247,7 @@ async def count_clients(session: AsyncSession, connection_id: int) -> int:
 
 
 async def newest_header(session: AsyncSession, connection_id: int) -> datetime | None:
-    """Return when the invoice that changed last did so, as far as the mirror knows."""
+    """Return the newest time of a change among the copied invoices."""
     return await session.scalar(
         select(func.max(InvoiceHeader.updated_on)).where(
             InvoiceHeader.connection_id == connection_id
@@ -318,7 +318,7 @@ async def search_invoices(
 ) -> Sequence[tuple[InvoiceHeader, str]]:
     """Return invoices, with their client's name, by number, client or total; the newest first.
 
-    Those that are void are found by their number alone.
+    Void invoices are found by their number alone.
     """
     by_number = InvoiceHeader.folded_number.contains(folded(query), autoescape=True)
     by_name = Client.folded_name.contains(folded_name(query), autoescape=True)

@@ -25,7 +25,7 @@ _ENDED = {
     InvoiceState.VOIDED: "voided",
     InvoiceState.UNDONE: "undone",
 }
-_DRAFTS = frozenset({"DRAFT", "SUBMITTED"})  # nobody approved it in Xero yet
+_DRAFTS = frozenset({"DRAFT", "SUBMITTED"})  # not approved in Xero yet
 # A payment counts as soon as it is known and until it is known to be gone.
 COUNTED = (PaymentState.RECORDED, PaymentState.CHECKING)
 
@@ -40,13 +40,13 @@ class Notification:
     export: Export | None = None
     amount: Decimal | None = None
     also: Collection[str] = ()  # who is told besides: people, or the channel of a digest
-    in_batch: bool = False  # a batch tells it, but where a channel hears of some invoices alone
+    in_batch: bool = False  # the batch's summary stands for it, but not in filtered channels
 
 
 async def enqueue(
     session: AsyncSession, connection: Connection, notification: Notification, now: datetime
 ) -> int:
-    """Queue it for every channel that wants it; return for how many it is new.
+    """Queue it for every channel that wants it; return how many rows are new.
 
     While a channel is paused, `people.heir_of` gets it instead.
     """
@@ -106,13 +106,13 @@ async def outdate_cards(session: AsyncSession, export_ids: Collection[int], now:
 
 
 async def is_known(session: AsyncSession, source: str) -> bool:
-    """Say whether this was told to anybody before."""
+    """Say whether anything was ever queued under this source."""
     found = await session.scalar(select(Notice.id).where(Notice.source == source).limit(1))
     return found is not None
 
 
 def hears(subscription: Subscription, notification: Notification) -> bool:
-    """Say whether a channel wants to hear of it."""
+    """Say whether a channel's topics and filters let this notification through."""
     topic = TOPIC_OF.get(notification.kind)  # what has none is for people
     is_own = notification.kind is NoticeKind.DIGEST  # it names the one channel that it is for
     if topic is None or is_own or topic.value not in subscription.topics:
@@ -128,7 +128,7 @@ def hears(subscription: Subscription, notification: Notification) -> bool:
 
 
 async def take_due(session: AsyncSession, workspace_id: int, now: datetime) -> Notice | None:
-    """Take the oldest notice whose turn it is; never one that overtakes another in its channel."""
+    """Take the oldest notice that is due; within a channel, never out of order."""
     heads = Notice.id.in_(_first_of_each_channel(workspace_id)) & leases.is_free(Notice, now)
     oldest = select(Notice.id).where(heads).order_by(Notice.id).limit(1).scalar_subquery()
     return await leases.take_where(session, Notice, Notice.id == oldest, now)
@@ -148,23 +148,23 @@ def _first_of_each_channel(workspace_id: int) -> Select[int]:
 async def close(
     session: AsyncSession, notice: Notice, fence: int, *, ts: str, posted_in: str = ""
 ) -> bool:
-    """Note that it was posted, unless somebody else took it since."""
+    """Record that it was posted, unless somebody else took it since."""
     posted = {"ts": ts, "posted_in": posted_in or notice.channel_id}
     return await fenced(session, notice, fence, due_at=None, reason="", **posted)
 
 
 async def refuse(session: AsyncSession, notice: Notice, reason: str) -> bool:
-    """Give it up, and keep why."""
+    """Give up posting it; keep the reason."""
     return await fenced(session, notice, notice.fence, due_at=None, reason=reason)
 
 
 async def close_card(session: AsyncSession, card: Card, again_at: datetime | None) -> bool:
-    """Note that it is up to date until then, unless it is out of date anew."""
+    """Note that the card is up to date, unless it is out of date again."""
     return await fenced(session, card, card.fence, due_at=again_at)
 
 
 async def readdress(session: AsyncSession, notice: Notice, channel_id: str, now: datetime) -> bool:
-    """Owe it to somebody else instead, unless they are told already."""
+    """Send it to somebody else instead, unless they have it already."""
     told = await session.scalar(
         select(Notice.id).where(Notice.source == notice.source, Notice.channel_id == channel_id)
     )
@@ -210,7 +210,7 @@ async def put_card(
 
 
 async def take_card(session: AsyncSession, workspace_id: int, now: datetime) -> Card | None:
-    """Take the card that is out of date for longest; nobody else gets it during the lease."""
+    """Take the card that has been out of date for longest; the lease keeps others away."""
     mine = select(Connection.id).where(Connection.workspace_id == workspace_id)
     oldest = await session.scalar(
         select(Card)
@@ -228,7 +228,7 @@ async def take_card(session: AsyncSession, workspace_id: int, now: datetime) -> 
 async def find_subscription(
     session: AsyncSession, connection_id: int, channel_id: str
 ) -> Subscription | None:
-    """Return what a channel hears of a connection, if it does."""
+    """Return a channel's subscription to a connection, if there is one."""
     return await session.scalar(
         select(Subscription)
         .where(Subscription.connection_id == connection_id, Subscription.channel_id == channel_id)
@@ -237,7 +237,7 @@ async def find_subscription(
 
 
 async def list_subscriptions(session: AsyncSession, connection_id: int) -> Sequence[Subscription]:
-    """Return what every channel hears of a connection, oldest first, also the paused ones."""
+    """Return a connection's subscriptions, oldest first, with the paused ones."""
     own = select(Subscription).where(Subscription.connection_id == connection_id)
     # `subscribe` writes past the session.
     fresh = own.order_by(Subscription.id).execution_options(populate_existing=True)
@@ -245,7 +245,7 @@ async def list_subscriptions(session: AsyncSession, connection_id: int) -> Seque
 
 
 async def subscribe(session: AsyncSession, subscription: Subscription) -> None:
-    """Subscribe the channel, or change what it hears; a paused one goes on."""
+    """Subscribe the channel, or change its subscription; a paused one resumes."""
     usual = Rhythm()
     row = {
         "connection_id": subscription.connection_id,
@@ -280,7 +280,7 @@ async def unsubscribe(session: AsyncSession, connection_id: int, channel_id: str
 
 
 async def list_channels(session: AsyncSession, connection_id: int) -> tuple[str, ...]:
-    """Return the channels that hear of a connection, oldest first, without the paused ones."""
+    """Return the channels subscribed to a connection, oldest first, without paused ones."""
     found = await session.scalars(
         select(Subscription.channel_id)
         .where(Subscription.connection_id == connection_id, Subscription.paused_because == "")
@@ -292,7 +292,7 @@ async def list_channels(session: AsyncSession, connection_id: int) -> tuple[str,
 async def pause_channel(
     session: AsyncSession, workspace_id: int, channel_id: str, because: str
 ) -> Sequence[Subscription]:
-    """Pause what a channel of this workspace hears; return what was not paused before.
+    """Pause a channel's subscriptions; return those that weren't paused before.
 
     The workspace matters: a channel shared by two companies has one id in both.
     """
@@ -317,7 +317,7 @@ def amount_text(amount: Decimal | None) -> str:
 
 
 def common_facts(export: Export, connection: Connection, links: Links) -> dict[str, Any]:
-    """What every notice of an invoice says."""
+    """Return the facts that every notification of an invoice has."""
     return {
         "connection_id": connection.id,
         "organisation": connection.organisation_name,
@@ -333,7 +333,7 @@ def common_facts(export: Export, connection: Connection, links: Links) -> dict[s
 
 
 def _urls(export: Export, connection: Connection, links: Links) -> dict[str, str]:
-    """Return where the invoice is to be seen; "" on a side where it was deleted."""
+    """Return the links to the invoice; "" on a side where it was deleted."""
     is_in_xero = export.xero_seen_status != "DELETED"
     is_in_paymo = export.invoice_state not in {InvoiceState.DELETED, InvoiceState.GONE}
     return {
@@ -348,7 +348,7 @@ def order_of(export: Export, connection: Connection) -> dict[str, Any]:
 
 
 def paid_of(rows: Sequence[Payment]) -> Decimal:
-    """Return what Paymo holds of these payments."""
+    """Sum up what Paymo has of these payments."""
     return sum(
         (row.recorded_amount or row.amount for row in rows if row.state in COUNTED), Decimal(0)
     )
@@ -357,7 +357,7 @@ def paid_of(rows: Sequence[Payment]) -> Decimal:
 def card_facts(
     export: Export, connection: Connection, links: Links, rows: Sequence[Payment], now: datetime
 ) -> dict[str, Any]:
-    """What an invoice's card shows now."""
+    """Return the facts that an invoice's card shows now."""
     paid, due_on = paid_of(rows), export.due_on
     left = (export.total or Decimal(0)) - paid
     return common_facts(export, connection, links) | {

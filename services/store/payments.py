@@ -1,4 +1,4 @@
-"""Payments that came from Xero, and how far each has come into Paymo."""
+"""Payments seen in Xero, and the state of each one's copy in Paymo."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -58,7 +58,7 @@ async def add_all(session: AsyncSession, found: Sequence[Payment]) -> None:
 async def are_any_known(
     session: AsyncSession, connection: Connection, xero_ids: Collection[str]
 ) -> bool:
-    """Say whether one of these ids is an exported invoice's, a payment's or a credit's of ours."""
+    """Say whether any id belongs to an exported invoice, or to a payment or credit on one."""
     ids = sorted({each.lower() for each in xero_ids} | set(xero_ids))
     for some in chunks(ids, _AT_ONCE):
         is_ours = (Export.connection_id == connection.id) & Export.xero_invoice_id.in_(some)
@@ -92,7 +92,7 @@ def by_export(rows: Iterable[Payment]) -> dict[int, list[Payment]]:
 
 
 async def list_copies(session: AsyncSession, export_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return the ids of the copies in Paymo that are recorded, by export."""
+    """Return Paymo's ids of recorded copies, by export."""
     rows = await session.execute(
         select(Payment.export_id, Payment.paymo_payment_id).where(
             Payment.export_id.in_(export_ids),
@@ -113,7 +113,7 @@ async def exports_of(session: AsyncSession, export_ids: Collection[int]) -> dict
 
 
 async def hold(session: AsyncSession, export_ids: Collection[int]) -> Sequence[Payment]:
-    """Return every payment of these exports; nobody else changes one until this is over."""
+    """Lock and return every payment of these exports until the transaction ends."""
     found = await session.scalars(
         select(Payment)
         .where(Payment.export_id.in_(export_ids))
@@ -173,7 +173,7 @@ async def list_new(
 async def postpone_new(
     session: AsyncSession, connection_id: int, until: datetime, now: datetime
 ) -> None:
-    """Add no payment before this time: Paymo asked us to wait, or is down."""
+    """Put off every addition until this time: Paymo asked us to wait, or is down."""
     await session.execute(
         update(Payment)
         .where(
@@ -188,7 +188,7 @@ async def postpone_new(
 
 
 async def is_replaced(session: AsyncSession, payment_id: int) -> bool:
-    """Say whether another payment is an edit of this one, so that its end is not told."""
+    """Say whether another payment replaces this one, as an edit; then its end isn't notified."""
     found = await session.scalar(
         select(Payment.id).where(
             Payment.replaces_id == payment_id, Payment.state != PaymentState.REMOVED
@@ -198,7 +198,7 @@ async def is_replaced(session: AsyncSession, payment_id: int) -> bool:
 
 
 async def list_next_due(session: AsyncSession, connection_id: int) -> Sequence[datetime]:
-    """Return when the next payment on its way, and the next deletion to follow, are due."""
+    """Return when the next payment and the next deletion are due."""
     payment = select(func.min(Payment.due_at)).where(
         Payment.connection_id == connection_id, Payment.state.in_(_DUE), Payment.due_at.is_not(None)
     )
@@ -212,7 +212,7 @@ async def list_next_due(session: AsyncSession, connection_id: int) -> Sequence[d
 
 
 async def count_asking(session: AsyncSession, connection_id: int) -> int:
-    """Return how many payments wait for a person: to decide, or to delete a copy in Paymo."""
+    """Count the payments that wait for a person to decide, or to delete a copy in Paymo."""
     is_stuck = (Payment.state == PaymentState.PARKED) & Payment.paymo_payment_id.is_not(None)
     found = await session.scalar(
         select(func.count()).where(

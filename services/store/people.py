@@ -44,20 +44,20 @@ async def meet(session: AsyncSession, workspace_id: int, user_id: str, now: date
 
 
 async def open_home(session: AsyncSession, workspace_id: int, user_id: str, now: datetime) -> None:
-    """Note that a person looks at Home; from now on it follows what happens."""
+    """Note that a person opened Home; from now on it is kept up to date."""
     await _put(session, (workspace_id, user_id), home_at=now)
 
 
 async def find_name(
     session: AsyncSession, workspace_id: int, user_id: str, since: datetime
 ) -> str | None:
-    """Return what Slack called a person, where it was asked since then; "" where it did not say."""
+    """Return a person's name if it was asked for since then; "" if Slack gave none."""
     found = await session.scalar(_of(workspace_id, user_id).where(Acquaintance.named_at > since))
     return found.name if found is not None else None
 
 
 async def put_name(session: AsyncSession, key: tuple[int, str], name: str, now: datetime) -> None:
-    """Keep what Slack calls a person of a workspace."""
+    """Keep the name that Slack shows for a person."""
     await _put(session, key, name=name[:100], named_at=now)
 
 
@@ -82,7 +82,7 @@ async def outdate(
 async def take_outdated(
     session: AsyncSession, workspace_id: int, now: datetime
 ) -> Acquaintance | None:
-    """Take the person whose Home is out of date for longest."""
+    """Take the person whose Home has been out of date for longest."""
     oldest = (
         select(Acquaintance.id)
         .where(Acquaintance.workspace_id == workspace_id, leases.is_free(Acquaintance, now))
@@ -187,7 +187,7 @@ async def require_sight(
 ) -> Role:
     """Refuse whoever may not ask about an invoice of this client; return the person's role.
 
-    A channel that hears of one client is no place to ask about the others.
+    A channel subscribed for one client gives no sight of the others.
     """
     has = await require(session, connection, person, Role.VIEWER)
     if await only_client(session, connection, person) not in {None, client_id}:
@@ -211,7 +211,7 @@ async def only_client(session: AsyncSession, connection: Connection, person: Per
 async def _heard(
     session: AsyncSession, connection: Connection, person: Person
 ) -> Subscription | None:
-    """Return what the person's channel hears of this connection now, if anything."""
+    """Return the active subscription of the person's channel, if there is one."""
     return await session.scalar(
         select(Subscription).where(
             Subscription.connection_id == connection.id,

@@ -53,7 +53,7 @@ class Vitals:
 
 
 async def list_vitals(session: AsyncSession) -> Sequence[Vitals]:
-    """Return how every working connection is."""
+    """Return the vitals of every working connection."""
     newest = (
         select(func.max(InvoiceHeader.updated_on))
         .where(InvoiceHeader.connection_id == Connection.id)

@@ -108,7 +108,7 @@ async def list_paid(session: AsyncSession, connection: Connection, limit: int) -
 async def list_overdue(
     session: AsyncSession, connection: Connection, today: date
 ) -> Sequence[Export]:
-    """Return what should have been paid before this day, the longest overdue first."""
+    """Return invoices due before this day and not paid, longest overdue first."""
     found = await list_of(session, connection, None, IS_OPEN, Export.due_on < today)
     return [each for each in found if left_of(each) > 0]
 
@@ -128,7 +128,7 @@ def left_of(export: Export) -> Decimal:
 
 
 def days_late(export: Export, connection: Connection, now: datetime) -> int:
-    """For how many days an invoice is overdue where its books are kept; 0 or less: it isn't."""
+    """Return the days overdue in the organisation's zone; 0 or less if it isn't overdue."""
     today = days.day_in(connection.time_zone, now)
     return (today - export.due_on).days if export.due_on else 0
 
@@ -190,7 +190,7 @@ async def client_named(
 
 
 async def count_clean(session: AsyncSession, connection: Connection) -> int:
-    """Return how many invoices people exported without any difference, and did not take back."""
+    """Count the exports by people without any difference, not undone."""
     found = await session.scalar(
         select(func.count()).where(
             Export.connection_id == connection.id,

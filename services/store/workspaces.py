@@ -1,4 +1,4 @@
-"""Slack workspaces that have met the app, and everything that is kept about one.
+"""Slack workspaces that know the app, and everything kept about one.
 
 Tables are found along their foreign keys, so a new one is exported and deleted without a line here.
 """
@@ -139,9 +139,9 @@ async def mark_welcomed(session: AsyncSession, workspace_id: int, now: datetime)
 async def mark_uninstalled(
     session: AsyncSession, enterprise_id: str, team_id: str, at: datetime
 ) -> Sequence[int]:
-    """Note that the app was taken away then; return the ids of the workspaces that had it.
+    """Note that the app was removed then; return the ids of the workspaces that had it.
 
-    Without a team it was taken from the whole organisation. Where it was installed again since,
+    Without a team it was removed from the whole organisation. If it was installed again since,
     nothing changes.
     """
     before = or_(Workspace.installed_at.is_(None), Workspace.installed_at <= at + _SKEW)
@@ -180,7 +180,7 @@ def _with_ids(enterprise_id: str, team_id: str) -> Select[Workspace]:
 
 
 def owned_by(table: Table, workspace: Workspace) -> ColumnElement[bool] | None:
-    """Return which rows of a table are about this workspace; None where the table knows none."""
+    """Return the condition for a table's rows about this workspace; None if it has none."""
     if table is _GRANTS:
         used = select(Connection.grant_id).where(Connection.workspace_id == workspace.id)
         return table.c.id.in_(used.where(Connection.grant_id.is_not(None)))

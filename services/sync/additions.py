@@ -110,14 +110,14 @@ class _Additions:
         return [[Copying(self.run, found[key], row) for row in its] for key, its in lanes.items()]
 
     async def _read(self, lanes: Sequence[Sequence[Copying]]) -> Mapping[int, Invoice]:
-        """The invoices that Paymo's list shows with all their payments."""
+        """Return the invoices that Paymo's list shows with all their payments, by id."""
         try:
             return await self.paymo.paid([lane[0].export.paymo_invoice_id for lane in lanes])
         except Rejected:
             return {}
 
     def _plan(self, lane: Sequence[Copying], shown: Mapping[int, Invoice]) -> "_Plan | None":
-        """What to record of each payment; None if one of them is odd."""
+        """Return what to record of each payment; None if one of them is odd."""
         export, amounts = lane[0].export, []
         invoice = shown.get(export.paymo_invoice_id)
         if invoice is None or invoice.status == "paid":
@@ -260,7 +260,7 @@ def _now() -> float:
 
 
 def _as_many(lanes: Sequence[Sequence[Copying]]) -> int:
-    """How many of these invoices together have about `_TOGETHER` payments."""
+    """Return how many of these invoices together have about `_TOGETHER` payments."""
     count = 0
     for at, lane in enumerate(lanes, start=1):
         count += len(lane)

@@ -1,7 +1,7 @@
-"""Invoices that were deleted or voided in Xero: followed in Paymo, never in a hurry.
+"""Invoices deleted or voided in Xero, and how Paymo follows.
 
-What Xero said once is asked for again by id, from the same organisation; Paymo's invoice is kept
-as it was; payments that people typed in Paymo are theirs, so a person is asked first.
+Xero is asked twice, the second time by id, in the same organisation. A copy of Paymo's invoice is
+kept. Payments typed in Paymo belong to people, so a person is asked first.
 
 Time and expenses hang on an invoice's lines, and the invoice on its project. One that is made again
 has other lines, so everything is tied anew as far as it is still free, read back, and compared.
@@ -82,7 +82,7 @@ class DeletionStep(Step[Export]):
     async def put_off(
         self, session: Session, turn: Turn[Export], wait: Wait
     ) -> Mapping[str, object]:
-        """Show on the sweep what does not pass by itself."""
+        """Show on the sweep what needs somebody."""
         self.sweep.note_wait(wait, f"Invoice {turn.row.number} stays in Paymo: {wait.why}")
         return {}
 
@@ -93,7 +93,7 @@ class DeletionStep(Step[Export]):
 
 @dataclass(frozen=True, slots=True)
 class _Following(ExportedInvoice):
-    """What is done in Paymo about one invoice that Xero calls deleted or void."""
+    """How Paymo follows one invoice that Xero reports deleted or void."""
 
     async def give_up(self) -> None:
         """Ask a person; a deletion that may still arrive is waited for."""
@@ -131,7 +131,7 @@ class _Following(ExportedInvoice):
         return True
 
     async def _why_asked(self, status: str, invoice: Invoice) -> dict[str, str]:
-        """Why a person must decide, or nothing."""
+        """Return why a person must decide; "" if nobody must."""
         if policy.DELETION.is_over(self.export.tries - 1):
             return {"why": _STUCK}
         hand_typed = await self._hand_typed(invoice)
@@ -148,14 +148,14 @@ class _Following(ExportedInvoice):
             leases.require_over(row, self.run.now())
 
     async def _let_stand(self, status: str) -> None:
-        """Forget the deletion, unless Paymo's side was begun and Xero just does not find it."""
+        """Forget the deletion, unless Paymo has begun to follow and Xero just can't find it."""
         if not status and self.export.snapshot is not None:
             raise NotFound("Xero doesn't find it any more.")
         async with self.run.database.sessions.begin() as session:
             await lifecycle.let_stand(session, self.export)
 
     async def _status_again(self) -> str:
-        """Ask for the invoice by id; one that cannot be found says nothing about deletion."""
+        """Return the invoice's status, read by id. Not found doesn't mean deleted."""
         try:
             found = await self.run.xero.invoice(self.export.xero_invoice_id or "")
         except NotFound:
@@ -176,7 +176,7 @@ class _Following(ExportedInvoice):
         return status == VOIDED and not wants_delete
 
     async def _hand_typed(self, invoice: Invoice) -> Decimal:
-        """What people typed in Paymo: everything that is not a copy of ours."""
+        """Return the payments that people typed in Paymo: all that aren't our copies."""
         async with self.run.database.sessions() as session:
             rows = await payments.list_of(session, [self.export.id])
         ours = {row.paymo_payment_id for row in rows}

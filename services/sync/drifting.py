@@ -34,7 +34,7 @@ _IN_XERO = (
 
 
 async def note_in_xero(run: SweepRun, known: Iterable[tuple[Export, XeroInvoice]]) -> None:
-    """Tell what somebody changed in Xero, once for each state of it."""
+    """Notify what somebody changed in Xero, once for each state of it."""
     for export, stated in known:
         if export.invoice_state is InvoiceState.LIVE and export.state in exports.DONE:
             await _Watched(run, export).note_in_xero(stated)
@@ -157,7 +157,7 @@ class _Watched(ExportedInvoice):
                 await self._settle(session, seen)
 
     def is_as_known(self, rows: Sequence[Payment], invoice: Invoice) -> bool:
-        """Say whether the invoice is in Paymo what it was, with every copy of a payment."""
+        """Say whether the invoice in Paymo is unchanged, with every copy of a payment."""
         export = self.export
         if export.client_id not in (None, invoice.client_id) or _removed(rows, invoice):
             return False
@@ -166,7 +166,7 @@ class _Watched(ExportedInvoice):
         return seen == known and not self._untold(seen)
 
     async def _note_gone(self) -> None:
-        """Tell once that the invoice was deleted in Paymo and stays in Xero."""
+        """Notify once that the invoice was deleted in Paymo and stays in Xero."""
         async with self.run.database.sessions.begin() as session:
             await lifecycle.mark_gone(session, self.export)
             await self.tell_ended(session, NoticeKind.INVOICE_DELETED, in_paymo="gone_in_paymo")
@@ -280,7 +280,7 @@ class _Watched(ExportedInvoice):
 
 
 def _removed(rows: Sequence[Payment], invoice: Invoice) -> Sequence[Payment]:
-    """The recorded copies that do not stand in Paymo any more."""
+    """Return the recorded copies that Paymo no longer has."""
     standing = {each.id for each in invoice.payments}
     return [
         each

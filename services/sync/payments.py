@@ -1,7 +1,6 @@
-"""One payment's way from Xero to Paymo, and back out again: take, call, record.
+"""One payment's copy in Paymo, added and removed: take, call, record.
 
-A copy in Paymo carries a marker in its notes, by which it is known again; all others were typed by
-people.
+A copy in Paymo carries a marker in its notes. Payments without one were typed by people.
 """
 
 import contextlib
@@ -40,7 +39,7 @@ class _GivenUp(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class PaymentStep(Step[Payment]):
-    """Brings one payment a step on, within a sweep; what it is refused keeps no other waiting."""
+    """Brings one payment a step on, within a sweep; a refusal doesn't hold up the others."""
 
     job = Job.SWEEP
     table = Payment
@@ -66,7 +65,7 @@ class PaymentStep(Step[Payment]):
     async def put_off(
         self, session: Session, turn: Turn[Payment], wait: Wait
     ) -> Mapping[str, object]:
-        """Show on the sweep what does not pass by itself."""
+        """Show on the sweep what needs somebody."""
         number = (await exports.get(session, turn.row.export_id)).number
         self.sweep.note_wait(wait, f"A payment on invoice {number} waits: {wait.why}")
         return {}
@@ -102,18 +101,18 @@ class Copying(ExportedInvoice):
             await payment.wait_for_call(session, self.payment, self.run.now())
 
     async def leave_alone(self) -> None:
-        """Do so, unless somebody has it by now."""
+        """End the call as `wait_for_call` does, unless somebody else has taken the payment."""
         with contextlib.suppress(Lost):
             await self.wait_for_call()
 
     async def give_up(self) -> None:
-        """Let a person decide on what Paymo does not take, or say what it does not let go."""
+        """Ask a person about a payment that Paymo refuses, or report a copy it won't delete."""
         if leases.is_under_way(self.payment, self.run.now()):
             await self.wait_for_call()
         elif self.payment.state is PaymentState.ADDING:
             await self.ask("Paymo hasn’t accepted it for a day. Record it once Paymo works again.")
         else:
-            why = "It is gone from Xero, and its copy could not be deleted in Paymo for a day."
+            why = "It's gone from Xero, but we couldn't delete it in Paymo for a day."
             async with self.run.database.sessions.begin() as session:
                 await payment.give_removing_up(session, self.payment, why)
                 await self.tell_removed(session, self.payment, by_person=False, is_stuck=True)
@@ -123,9 +122,9 @@ class Copying(ExportedInvoice):
         leases.require_over(self.payment, self.run.now())
 
     def _require_patience(self) -> None:
-        """Raise `_GivenUp` when it was tried as long as it is."""
+        """Raise `_GivenUp` once it has been tried for as long as the policy allows."""
         if policy.PAYMENT.is_over(self.payment.tries - 1):
-            raise _GivenUp("It was tried for a day.")
+            raise _GivenUp("We tried for a day.")
 
     async def _leave(self) -> None:
         """Note that a write leaves now, before it does. Raises `StillUnderWay` or `Lost`."""
@@ -182,7 +181,7 @@ class Copying(ExportedInvoice):
                 await self.tell_removed(session, self.payment, by_person=False)
 
     async def _standing_copy(self) -> int | None:
-        """The copy that stands in Paymo, be it one that a lost answer has left there.
+        """Return the copy in Paymo, also one left by a call whose answer was lost.
 
         A deletion that may still arrive is done where its copy is not listed any more; where no
         copy is known, nothing is sure before the addition's time is over.
@@ -210,7 +209,7 @@ class Copying(ExportedInvoice):
     # ---- into Paymo
 
     def plain_amount(self, invoice: Invoice) -> Decimal | None:
-        """What to record if nothing prevents it; None if it needs a check of its own."""
+        """Return the amount to record; None if the payment needs a check of its own."""
         is_gone = self.export.invoice_state in _GONE
         if is_gone or self._is_only_told() or _find_copy(invoice, self.payment) is not None:
             return None
@@ -219,7 +218,7 @@ class Copying(ExportedInvoice):
         return None if is_over or self._why_not(invoice, amount) else amount
 
     def facts_of(self, copy: Copy) -> dict[str, object]:
-        """What a notification says about a copy besides the payment."""
+        """Return a notification's facts about the copy, besides the payment's own."""
         short = self.payment.amount - copy.amount
         return {
             "short_by": format(short, "f") if short > 0 else "",
@@ -288,7 +287,7 @@ class Copying(ExportedInvoice):
         )
 
     def _takeable(self, invoice: Invoice) -> Decimal:
-        """What to record: all of it, or what is left where both sides nearly agree.
+        """Return the amount to record: all of it, or what is left where both nearly agree.
 
         A cent too much in Xero is let go. Beyond it only what a person accepted or rounded counts:
         as much above what is left, or, once nothing is due in Xero, exactly as much below.
@@ -316,11 +315,11 @@ class Copying(ExportedInvoice):
             )
         if amount > invoice.left or amount <= 0:
             left = Amount(invoice.left, self.export.currency, country)
-            return f"It is more than what is left to pay in Paymo ({left})."
+            return f"It's more than what's left to pay in Paymo ({left})."
         return ""
 
     def _hand_typed_twin(self, invoice: Invoice) -> Copy | None:
-        """A payment typed by hand that looks like this one; a person is asked only once."""
+        """Return a payment typed by hand that looks like this one; a person is asked only once."""
         if self.payment.is_brought_back:
             return None
         return next(
@@ -376,19 +375,19 @@ def is_ours(copy: Copy) -> bool:
 
 
 def key_of(copy: Copy) -> str:
-    """Return Xero's id of what a payment in Paymo is a copy of; "" where people typed it."""
+    """Return the Xero id in a payment's marker; "" if a person typed the payment."""
     found = _OURS.search(copy.notes or "")
     return found[1] if found is not None else ""
 
 
 def notes_of(row: Payment) -> str:
-    """The notes for a copy: the marker, after what kind of credit it is."""
+    """Return a copy's notes: the kind of credit, if any, then the marker."""
     is_cash = row.kind is PaymentKind.PAYMENT
     return _marker(row) if is_cash else f"{row.label} · {_marker(row)}"
 
 
 def _find_copy(invoice: Invoice, row: Payment) -> Copy | None:
-    """The payment in Paymo that carries this one's marker, if there is one."""
+    """Return the payment in Paymo with this one's marker, if there is one."""
     marker = _marker(row)
     return next((each for each in invoice.payments if (each.notes or "").endswith(marker)), None)
 

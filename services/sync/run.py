@@ -99,7 +99,7 @@ class SweepRun:
 
     @property
     def today(self) -> date:
-        """The day where the books are kept."""
+        """Today's date in the organisation's time zone."""
         return days.day_in(self.connection.time_zone, self.now())
 
     async def tell_held(self, session: Session, held: Sequence[Export]) -> None:
@@ -132,7 +132,7 @@ class SweepRun:
         await self._tell(session, NoticeKind.SYNC_FAILING, source, facts)
 
     async def tell_caught_up(self, session: Session, counts: Mapping[str, int]) -> None:
-        """After very much at once, say in one line what came beside the notice of each."""
+        """Sum up a busy sweep in one line, besides each event's own notification."""
         if sum(counts.values()) > _BURST:
             source = f"caught_up:{self.connection.id}:{self.turn.row.fence}"
             await self._tell(session, NoticeKind.CAUGHT_UP, source, counts)
@@ -181,7 +181,7 @@ class ExportedInvoice:
     def received(
         self, payment: Payment, rows: Sequence[Payment], more: Mapping[str, object]
     ) -> tuple[Notification, AuditNote]:
-        """What `tell_received` says and keeps of a plain one, given its invoice's rows."""
+        """Return what `tell_received` queues for a plain payment, given its invoice's rows."""
         return self._payment_news(NoticeKind.PAYMENT_RECEIVED, payment, rows, {**_RECEIVED, **more})
 
     def _payment_news(
@@ -257,13 +257,13 @@ class ExportedInvoice:
         before: Mapping[str, Any] | None = None,
         after: Mapping[str, Any],
     ) -> None:
-        """Keep in the audit log what was done by itself."""
+        """Record in the audit log what the app did."""
         entry = AuditNote(what, self.run.now(), "", self.export.id, dict(before or {}), dict(after))
         audit.record(session, self.run.connection, entry)
 
 
 def settlements_of(invoice: XeroInvoice, today: date) -> Sequence[Settlement]:
-    """Everything that settles a part of this invoice in Xero."""
+    """Yield every payment and credit on this invoice in Xero."""
     paid = [
         Settlement(
             each.payment_id, PaymentKind.PAYMENT, each.reference, each.amount, each.paid_on or today

@@ -49,7 +49,7 @@ _DEEDS = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What comes of asking for a sweep: a new one, unless one is under way or was just done."""
+    """The answer to a request for a sweep: new, under way, just done or held."""
 
     organisation: str
     is_fresh: bool = False
@@ -66,7 +66,7 @@ class Named(msgspec.Struct, frozen=True):
 
     @property
     def ids(self) -> list[int]:
-        """All of them; which is which does not matter, and one sweep too many does no harm."""
+        """All ids together: a sweep too many does no harm."""
         return [self.id] if self.invoice_id is None else [self.id, self.invoice_id]
 
 
@@ -75,7 +75,7 @@ NAMED = Kind(Named, "webhook's body", PAYMO)
 
 @dataclass(frozen=True, slots=True)
 class SyncService:
-    """What people do in Slack writes rows and nudges."""
+    """Turns what people do in Slack into rows and nudges; calls no remote system."""
 
     database: Database
     work: Work

@@ -1,4 +1,4 @@
-"""One sweep of one organisation: read what changed, note it, and bring Paymo after it.
+"""One sweep of one organisation: read what changed, note it, and have Paymo follow.
 
 When nothing happened this is one call to Xero. The cursor moves on only after everything that was
 read is written down; what a page said twice is noted once.
@@ -63,7 +63,7 @@ class SweepStep(ScheduledStep):
         return replace(policy.SWEEP, pauses=pauses)
 
     async def run(self, turn: Turn[Schedule]) -> None:
-        """Read what changed, and bring Paymo after it."""
+        """Read what changed, and have Paymo follow."""
         async with self.database.sessions() as session:
             connection = await connections.get(session, turn.row.connection_id)
         run = SweepRun(
@@ -210,7 +210,7 @@ class _Sweep:
         )
 
     async def _tell_silence(self, session: Session) -> None:
-        """Tell once where Xero could not be read for long; a broken connection is told as such."""
+        """Notify once that Xero couldn't be read for long; broken connections have their own."""
         run = self.run
         since = run.connection.swept_at or run.connection.created_at
         is_silent = self.reread_at is None and not isinstance(self.refusal, NotConnected)
@@ -318,7 +318,7 @@ def _is_wanted_gone(row: Payment) -> bool:
 
 
 def _replaced_by(settlement: Settlement, gone: Sequence[Payment]) -> Payment | None:
-    """The payment that this one is an edit of: Xero edits by deleting and adding."""
+    """Return the payment that this one replaces: Xero edits by deleting and adding."""
     if settlement.kind is not PaymentKind.PAYMENT or len(gone) != 1:
         return None
     return gone[0]

@@ -116,7 +116,7 @@ class UndoService:
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
         return (
             f"The difference of {after['difference']} on invoice {export.number} is accepted. "
-            "Payments are recorded as if both sides stated the same."
+            "Payments are recorded as if both totals were the same."
         )
 
 
@@ -174,8 +174,8 @@ class UndoStep(XeroTaskStep):
                 await self._succeed(about, invoice)
             else:
                 why = (
-                    f"Somebody has {invoice.status.lower()} invoice {about.export.number} in Xero "
-                    "already, so Paymo follows that as usual."
+                    f"Somebody already {invoice.status.lower()} invoice {about.export.number} in "
+                    "Xero, so Paymo follows as usual."
                 )
                 await self._refuse(about, why, end=_ENDED[invoice.status])
             return
@@ -245,7 +245,7 @@ class UndoStep(XeroTaskStep):
             await self.change(about, {"InvoiceNumber": number}, key=key)
         except ServiceError:
             free = _freed(about.export, about.task)
-            return f"In Xero it may be called {free} now: call it {number}."
+            return f"In Xero its number may be {free} now. Change it back to {number}."
         return ""
 
     async def _succeed(self, about: Assignment, invoice: XeroInvoice) -> None:

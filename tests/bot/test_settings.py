@@ -146,7 +146,7 @@ def test_files_that_cannot_be_read_are_told_with_everything_else(
     told = problems()
 
     assert [each for each in told if "_FILE" in each] == [
-        "- XERO_CLIENT_SECRET_FILE: it is no text",
+        "- XERO_CLIENT_SECRET_FILE: isn't text",
         "- XERO_WEBHOOK_KEY_FILE: Is a directory",
         "- ENCRYPTION_KEYS_FILE: No such file or directory",
     ]

@@ -332,7 +332,7 @@ async def test_fix_opens_the_form_on_top_and_coming_back_shows_what_came_of_it(
     view = await walk.modal_saying("2 of 4 selected")
     assert view.callback_id == "export_all"
     assert "K-2 · Kiwi" not in text_in(view.payload)  # it has its contact now, and is ready
-    assert "Exported already, or on its way: 1" in text_in(view.payload)
+    assert "Already exported or on its way: 1" in text_in(view.payload)
     answer = await slack.submit("Anna", view.id)
     assert answer.ok, (answer.failure, answer.errors)
     await walk.modal_saying("2 invoices exported to Maple Books")

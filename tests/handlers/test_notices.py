@@ -122,7 +122,7 @@ def test_the_card_shows_how_the_invoice_is_now(state: str, sign: str, words: str
         ({"is_paid": True}, "Paid in full."),
         ({"changed_from": "300.00"}, "*Changed in Xero from $300.00 to $400.00*"),
         ({"short_by": "0.01"}, "Paymo recorded $0.01 less"),
-        ({"over_by": "0.01"}, "$0.01 more: the difference that was accepted"),
+        ({"over_by": "0.01"}, "$0.01 more: the difference that somebody accepted"),
         ({"gone": True}, "so Paymo didn't record it"),
         ({"asked": "Paymo takes less."}, "*Paymo didn't record it.* Paymo takes less."),
     ],

@@ -248,7 +248,7 @@ class PaymoClient(PaymoTransport):
             headers={"Accept": "application/pdf"},
         )
         if not answer.body.startswith(b"%PDF"):
-            raise Unavailable("Paymo answered with something else than a PDF.")
+            raise Unavailable("Paymo's answer isn't a PDF.")
         return answer.body
 
     async def add_payment(
@@ -291,7 +291,7 @@ class PaymoClient(PaymoTransport):
             await self.send("GET", path)
         except NotFound:
             return
-        raise Rejected("Paymo said that it was deleted, and it is still there.")
+        raise Rejected("Paymo said it was deleted, but it's still there.")
 
     async def hooks(self) -> tuple[Hook, ...]:
         """The webhooks of the person whose key this is; Paymo shows no others."""
@@ -380,4 +380,4 @@ class PaymoClients:
 def _require_payments(rows: Rows[T]) -> None:
     """Refuse a page that may have left payments out."""
     if sum(len(each.payments) for each in rows.found if isinstance(each, Invoice)) >= MOST:
-        raise Unavailable("Paymo's list holds more payments than it shows, so nothing is certain.")
+        raise Unavailable("Paymo didn't list all payments, so we can't rely on its answer.")

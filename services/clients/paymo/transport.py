@@ -241,7 +241,7 @@ def written(answer: Answer, kind: Kind[T], asked: Json | None = None) -> T | Lef
     _require_same(raw, asked or {})
     row = kind.row((asked or {}) | {key: value for key, value in raw.items() if value is not None})
     if isinstance(row, LeftOut) and not row.key:
-        raise Rejected("Paymo said yes, and made nothing.")
+        raise Rejected("Paymo accepted it, but made nothing.")
     return row
 
 
@@ -275,7 +275,7 @@ def _require_same(raw: Json, asked: Json) -> None:
         stated, wanted = raw.get(key), asked.get(key)
         if wanted is None or stated is None or _is_same(key, stated, wanted):
             continue
-        raise Rejected(f"Paymo said yes, and answered with another {key} ({stated!s:.40}).")
+        raise Rejected(f"Paymo accepted it, but answered with another {key} ({stated!s:.40}).")
 
 
 def _is_same(key: str, stated: object, wanted: object) -> bool:

@@ -81,7 +81,9 @@ class InvoiceCalls(XeroTransport):
             raise Unavailable("Xero's answer doesn't say which invoice it wrote.")
         ended = body.get("Status") in _ENDS and written.status not in {"", body["Status"]}
         if ended or body.get("InvoiceID", written.invoice_id) != written.invoice_id:
-            raise Rejected(f"Xero said yes, and left the invoice as it was ({written.status}).")
+            raise Rejected(
+                f"Xero accepted the change, but left the invoice as it was ({written.status})."
+            )
         return await self.read_whole(written)
 
     async def read_whole(self, written: XeroInvoice) -> XeroInvoice:

@@ -120,7 +120,7 @@ class Export(Traced, Leased, Sends, Base):
 
     @property
     def allowed_difference(self) -> Decimal:
-        """How much more (or less) Xero may state than Paymo without a question."""
+        """Return by how much Xero's total may differ from Paymo's, either way, unasked."""
         return (self.accepted_difference or Decimal(0)) + (self.xero_rounding or Decimal(0))
 
 

@@ -21,7 +21,7 @@ from services.store.types import (
 
 
 class Subscription(Base):
-    """What one channel wants to hear of one connection."""
+    """What one channel is notified of, for one connection."""
 
     __tablename__ = "subscriptions"
     __table_args__ = (UniqueConstraint("connection_id", "channel_id"),)
@@ -48,7 +48,7 @@ class Subscription(Base):
 
 
 class Notice(Traced, Leased, Base):
-    """One message that a channel or a person is owed."""
+    """One message for a channel or a person, queued until posted."""
 
     __tablename__ = "notices"
     __table_args__ = (

@@ -238,8 +238,8 @@ def test_e30_a_locked_period_takes_no_approved_invoice() -> None:
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"total": Decimal("115.01")}, "by these it would be $115.00"),
-        ({"items": (item("99"),)}, "lines come to $99.00, and Paymo states a subtotal of"),
+        ({"total": Decimal("115.01")}, "They come to $115.00"),
+        ({"items": (item("99"),)}, "lines add up to $99.00, but Paymo's subtotal is"),
         ({"items": (), "subtotal": Decimal(0), "tax_amount": None, "total": Decimal(0)}, "no line"),
     ],
 )

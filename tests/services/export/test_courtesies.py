@@ -167,7 +167,7 @@ async def test_a_pdf_that_cannot_be_attached_is_told_once_and_spoils_nothing(
 
     assert task.state is TaskState.REFUSED
     (said,) = bridge.screen.sayings
-    assert "its PDF could not be attached" in said.text
+    assert "attach its PDF" in said.text
     assert (await bridge.exports())[0].state is ExportState.EXPORTED
 
 

@@ -157,7 +157,7 @@ def test_a_discount_on_lines_that_cancel_out_is_refused() -> None:
     figures = paymo_figures([line("10"), line("-10")])
     odd = replace(figures, discount_amount=Decimal(1), total=Decimal(-1))
 
-    with pytest.raises(DoesNotAddUp, match="come to nothing"):
+    with pytest.raises(DoesNotAddUp, match="add up to nothing"):
         check_adds_up(odd)
 
 

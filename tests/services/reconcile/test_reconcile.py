@@ -150,7 +150,7 @@ async def test_another_client_in_paymo_or_another_contact_in_xero_is_found(bridg
     report = await compared(bridge)
 
     assert only(row_of(report)).name == "contact"
-    assert "names another client" in only(row_of(report)).note
+    assert "has another client" in only(row_of(report)).note
     second = only(row_of(report, "INV-2"))
     assert (second.in_paymo, second.in_xero) == ("Acme Ltd", "Cedar Mill")
 

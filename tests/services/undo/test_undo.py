@@ -197,7 +197,7 @@ async def test_a_refused_voiding_leaves_the_number_or_says_what_it_is(
     number = in_xero(bridge, export).number
     told = bridge.screen.sayings[-1].text
     assert export.invoice_state is InvoiceState.LIVE
-    assert (number == "INV-1", "may be called" in told) == (refusals == 1, refusals == 2)
+    assert (number == "INV-1", "Change it back to" in told) == (refusals == 1, refusals == 2)
     assert number in told
 
 
