@@ -31,8 +31,8 @@ from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
 
 _STOPPED = (
-    "Automatic export was switched off before this invoice was sent. Export it by hand, or press "
-    "Retry."
+    "Automatic export was turned off before this invoice was sent. Export it by hand, or press "
+    "*Try Again*."
 )
 
 

@@ -263,7 +263,7 @@ async def test_credits_that_are_only_told_are_told_as_decided(bridge: Bridge) ->
     row = row_of(await compared(bridge))
 
     assert (row.outcome, only(row).name) == (Outcome.DECIDED, "paid")
-    assert "only told" in only(row).note
+    assert "only sends a notification" in only(row).note
 
 
 async def test_payments_that_are_on_one_side_alone_are_named(bridge: Bridge) -> None:

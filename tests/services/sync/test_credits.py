@@ -214,7 +214,7 @@ async def test_what_somebody_rounds_in_xero_is_named_and_taken(
     told = [words(*each) for each in await bridge.notices()]
     assert f"rounded by {written} in Maple Books" in told[1]
     assert "still records payments" in told[1]
-    assert "$0.05 between Xero and Paymo is Xero's rounding" in told[2]
+    assert "difference of $0.05 is Xero's rounding" in told[2]
     assert len(told) == 3
 
     await bridge.reconcile.ask(ANNA, "", reply_to())
