@@ -253,7 +253,7 @@ class SlackDoor:
                     return self._stay_out(body, person)
         elif body.get("type") != "url_verification" and body.get("ssl_check") != "1":
             if kind_of(body) != "event_callback":
-                log.info("nobody_answers", kind=kind_of(body))
+                log.info("no_handler", kind=kind_of(body))
             return _empty(body)
         answered = await self.bolt.async_dispatch(request)
         if handler is not None and answered is _PASSED:

@@ -125,7 +125,7 @@ class OneSeat:
             except TROUBLE as error:
                 if not is_passing(error):
                     raise
-                log.warning("slack_did_not_say_who_we_are", error=name_of(error))
+                log.warning("auth_test_failed", error=name_of(error))
                 return Seat(self.token, "", "")
             self.seat = Seat(
                 self.token, str(answer.get("bot_id") or ""), str(answer.get("user_id") or "")

@@ -1,1 +1,1 @@
-"""Exporting by itself what is certain enough."""
+"""Automatic export of invoices that leave no doubt."""

@@ -1,4 +1,4 @@
-"""Exporting without a press what is certain, on the owner's order, and asking about the rest."""
+"""Automatic export, if the owner turned it on: export what is certain, ask about the rest."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -110,9 +110,9 @@ class AutoStep(OneOffStep):
     async def _decide(
         self, session: Session, connection: Connection, invoice: Invoice
     ) -> tuple[str, int | None]:
-        """Claim what is certain, or ask; return why it was not certain, and the export.
+        """Claim the export if it is certain; return the doubt, if any, and the export.
 
-        What anybody has ever asked for is left alone, unless Xero has let go of it since.
+        Invoices that somebody exported are left alone, unless that copy has ended in Xero.
         """
         latest = await exports.find_latest(session, connection, invoice.id)
         former = await said_of_former(session, connection, invoice, latest)
@@ -146,7 +146,7 @@ class AutoStep(OneOffStep):
         source: str,
         facts: dict[str, str],
     ) -> None:
-        """Say why this invoice did not go by itself: in channels, or to the owner."""
+        """Notify channels, or the owner, why this invoice wasn't exported automatically."""
         notification = notices.Notification(
             kind=NoticeKind.EXPORT_ASKED,
             source=source,
@@ -176,7 +176,7 @@ def _facts(of: Invoice | InvoiceHeader, client_name: str, doubt: str) -> dict[st
 
 
 def _paid(invoice: Invoice) -> str:
-    """Say that it was paid before the app could export it: Xero will not hear of that payment."""
+    """Say that it was paid before the app could export it; Xero won't get that payment."""
     if invoice.status in SENT_IN_PAYMO:
         return ""
     return (
@@ -198,7 +198,7 @@ async def _choice(session: Session, connection: Connection, invoice: Invoice) ->
 async def _doubt(
     session: Session, connection: Connection, invoice: Invoice, choice: ExportChoice
 ) -> str:
-    """Say what is not certain, or "": only what is remembered and green goes by itself."""
+    """Return the doubt about an invoice; "" if its match is known and every check is green."""
     if choice.contact_id in {"", NEW_CONTACT} or not choice.account_id:
         name = invoice.client_name or "This client"
         return f"{name} needs a contact and an account in Xero. Choose them in the form once."

@@ -1,7 +1,7 @@
 """Sending many invoices with one request: written down, sent, and each judged by itself.
 
-An invoice whose outcome is not known goes its way alone from there, which looks it up before
-anything is sent again. So does one whose worker died after it was written down.
+An invoice with an unknown outcome continues alone: it is looked up before anything is sent again.
+So is one whose worker died after it was written down.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -64,7 +64,7 @@ Member = tuple[BatchRow, Export]
 
 @dataclass(slots=True)
 class _Go:
-    """One go at a batch, and what it has learned on the way; `show` draws the view again."""
+    """One run of a batch, and what it has learned; `show` redraws the view."""
 
     connection: Connection
     batch: Batch
@@ -323,7 +323,7 @@ def answers_for(
 ) -> Iterator[XeroInvoice | None]:
     """Yield Xero's answer about each: by the link to Paymo, else by number or reference.
 
-    Where two fit, none is taken: the invoice is looked up by itself then.
+    Where two fit, neither is used: the invoice is looked up alone.
     """
     for export in group:
         fitting = [each for each in made if names_export(each, export)]
@@ -356,7 +356,7 @@ async def _read_again(
 ) -> dict[int, Invoice | Rejected]:
     """Return those that Paymo has, with lines, or why one is not read.
 
-    One that a list lacks is asked for by itself.
+    One that the list lacks is read alone.
     """
     listed = await paymo.invoices_with_items([each for each in ids if each in heads])
     found: dict[int, Invoice | Rejected] = {each.id: await whole(paymo, each) for each in listed}
@@ -371,7 +371,7 @@ async def _read_again(
 
 
 def _is_same(shown: Invoice, now: Invoice) -> bool:
-    """Say whether Xero would be sent the same: its status there says nothing to Xero."""
+    """Say whether Xero would get the same body; Paymo's status isn't part of it."""
     if shown.status != now.status and not {shown.status, now.status} <= set(ISSUED_IN_PAYMO):
         return False
     return _printed(shown) == _printed(now)

@@ -69,13 +69,13 @@ class Situation:
     taken: Mapping[int, str]  # why an invoice cannot go out anew, by Paymo's id
     held: Mapping[int, str]  # that Xero knows its number from somewhere else, likewise
     former: Mapping[int, str]  # that it was in Xero before, likewise
-    undone: Collection[int]  # which of these were taken back
+    undone: Collection[int]  # which of these were undone
     today: date
     is_all: bool
     xero_status: str
 
     def judge(self, row: BatchRow, invoice: Invoice) -> None:
-        """Write down where it would go, and the first thing in the way, or that nothing is."""
+        """Set where a row's invoice would go, and its verdict: the first obstacle, or ready."""
         row.contact_id = self.proposer.contact_of(invoice)
         row.account_id = self.proposer.account_of(invoice)
         row.verdict, row.reason = self._verdict(row, invoice)
@@ -267,7 +267,7 @@ async def _ledgers(
 async def _history(
     session: Session, connection: Connection, invoices: Sequence[Invoice]
 ) -> tuple[dict[int, str], dict[int, str], set[int]]:
-    """Return which of these cannot go out anew, which were in Xero before, which were taken back.
+    """Return which of these can't be exported again, were in Xero before, or were undone.
 
     Of the first two each says so.
     """
@@ -295,7 +295,7 @@ def _row(batch: Batch, invoice: Invoice) -> BatchRow:
 
 
 def _fill(row: BatchRow, invoice: Invoice) -> None:
-    """Write down what Paymo has."""
+    """Copy Paymo's invoice into the row."""
     row.number = invoice.number[:WIDEST]
     row.client_id = invoice.client_id
     row.client_name = invoice.client_name[:WIDEST]

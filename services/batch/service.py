@@ -188,7 +188,7 @@ class BatchService:
         return await self.matched(person, batch_id)
 
     async def confirm(self, person: Person, batch_id: int, marks: Marks = _NO_MARKS) -> BatchForm:
-        """Have everything exported that is selected; the table's one confirmation.
+        """Start exporting everything that is selected: the table's one confirmation.
 
         `marks` are those of the page that is shown.
         """
@@ -217,7 +217,7 @@ async def _own(session: Session, person: Person, batch_id: int) -> tuple[Batch, 
 
 
 async def _meant(session: Session, connection: Connection, numbers: Sequence[str]) -> list[str]:
-    """Return each number once, as it stands in Paymo where it is known there. Raises `SeveralFit`.
+    """Return each number once, as Paymo writes it where known. Raises `SeveralFit`.
 
     Those that fit what was typed are looked for again once Paymo was read.
     """
@@ -267,7 +267,7 @@ class BatchStep(Step[Batch]):
     async def put_off(
         self, session: Session, turn: Turn[Batch], wait: Wait
     ) -> Mapping[str, object]:
-        """Say why it waits, and until when, where the person sees it."""
+        """Show the person why it waits, and until when."""
         turn.then(partial(self._show, turn.row))
         connection = await connections.get(session, turn.row.connection_id)
         # What waits for somebody to connect again does not go on by itself.

@@ -1,4 +1,4 @@
-"""What a person sees of a batch: the table before it, how far it is, the report after it."""
+"""What a person sees of a batch: the table, the progress, the report."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -62,7 +62,7 @@ class BatchLine:
 
 @dataclass(frozen=True, slots=True)
 class BatchGroup:
-    """The invoices of one verdict, with what they come to in each currency."""
+    """The invoices with one verdict, and their sum in each currency."""
 
     verdict: str
     lines: tuple[BatchLine, ...]
@@ -124,7 +124,7 @@ class BatchForm:
         return sum(len(each.lines) for each in self.groups if each.verdict == verdict)
 
     def sent_as(self, *states: ExportState) -> tuple[BatchLine, ...]:
-        """Return the invoices whose exports stand there."""
+        """Return the invoices whose exports are in one of these states."""
         return tuple(each for each in self.sent if each.state in states)
 
 
@@ -235,7 +235,7 @@ def _missing(rows: Iterable[BatchRow]) -> tuple[Missing, ...]:
 
 
 async def take_selected(session: Session, batch: Batch) -> None:
-    """Leave as ready what is selected, and nothing else. Raises `NotAccepted` where nothing is."""
+    """Keep only selected rows as ready. Raises `NotAccepted` if none is selected."""
     await batches.change_verdict(session, batch.id, READY, SKIPPED, is_selected=False)
     await batches.change_verdict(session, batch.id, UNDONE, READY, is_selected=True)
     if await batches.list_unclaimed(session, batch.id, READY, limit=1):
@@ -247,7 +247,7 @@ async def take_selected(session: Session, batch: Batch) -> None:
 
 
 async def tell_ended(session: Session, connection: Connection, batch: Batch, now: datetime) -> None:
-    """Write into the history what came of a batch, and tell the channels in one message."""
+    """Record a batch's outcome in the audit log, and notify the channels once."""
     found = await batches.list_exports(session, batch.id)
     done = [each for each in found if each.state in exports.DONE]
     failed = sum(each.state is ExportState.FAILED for each in found)

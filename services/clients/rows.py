@@ -56,7 +56,7 @@ class LeftOut:
     lacks: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Name the row, and say what is the matter with it."""
+        """Name the row and its problem."""
         name = f" {self.name}" if self.name else " without an ID"
         return f"{self.what}{name} in {self.where} ({', '.join(self.lacks[:3])})"
 

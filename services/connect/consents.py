@@ -84,7 +84,7 @@ def held_by(connection: Connection) -> Held | None:
 
 @dataclass(frozen=True, slots=True)
 class Consents:
-    """Lets go of what nothing uses any more."""
+    """Ends consents in Xero that nothing uses any more."""
 
     database: Database
     xero: XeroClients
@@ -104,7 +104,7 @@ class Consents:
         await self.oauth.revoke(await self.vault.load(held.grant_id))
 
     async def let_go_former(self, held: Held) -> None:
-        """Let go of what a new consent has replaced; an outage of Xero leaves it to run out."""
+        """End the consent that a new one replaced; if Xero is down, it just expires."""
         try:
             await self.let_go(held)
         except ServiceError as refusal:

@@ -107,7 +107,7 @@ class EndingStep(ScheduledStep):
         return f"{name} is disconnected, and the app is no longer listed there."
 
     async def _end_at_paymo(self, connection: Connection) -> str:
-        """Take our webhooks away; what Paymo cannot do now does not hold up the end."""
+        """Remove our webhooks; a failure at Paymo doesn't hold up the end."""
         if connection.paymo_api_key is None:
             return "Paymo was not connected."
         name = connection.paymo_company_name or "Paymo"
@@ -129,7 +129,7 @@ class EndingStep(ScheduledStep):
         return f"{said} Our webhooks are removed there."
 
     async def _forget(self, connection: Connection, by: str) -> str:
-        """Throw the secrets away; exports stay, so that nothing is ever exported twice.
+        """Delete the secrets; exports stay, so that nothing is ever exported twice.
 
         Returns "" when a worker that took over was faster.
         """
@@ -157,7 +157,7 @@ class EndingStep(ScheduledStep):
         )
 
     async def _enqueue(self, session: Session, row: Connection, by: str) -> None:
-        """Tell every subscribed channel, whatever it wanted to hear: it will hear nothing more."""
+        """Notify every subscribed channel, whatever its topics: this is its last notification."""
         notification = notices.Notification(
             kind=NoticeKind.CONNECTION_ENDED,
             source=f"ended:{row.id}:{self.now().isoformat()}",

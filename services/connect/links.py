@@ -197,7 +197,7 @@ class PageLinks:
         await self.screen.show_checklist(reply_to, checklist)
 
     async def go_on(self, link: OneTimeLink, connection: Connection) -> None:
-        """Draw the form again, and begin the work when both sides stand."""
+        """Redraw the form, and activate the connection once both sides are connected."""
         await self.redraw(link, connection.id)
         if connection.state is not ConnectionState.ACTIVE:
             return
@@ -233,7 +233,7 @@ class Finished:
 
 
 async def settle(session: Session, connection: Connection, done: Finished) -> Connection:
-    """Bring a connection on after a side was connected; return the row that goes on.
+    """Update a connection after one side was connected; return the row that continues.
 
     The same company with the same organisation goes on in its former row, so that nothing is
     exported twice.

@@ -152,7 +152,7 @@ class ConnectService:
         return connections.best_role(found, person)
 
     async def former(self, person: Person) -> str:
-        """Name the connection that ended last, to whoever had a role in it; "" otherwise."""
+        """Return the name of the last ended connection, for people with a role in it; else ""."""
         async with self.database.sessions() as session:
             ended = await connections.find_last_ended(session, person)
             if ended is None or not people.named_role(ended, person.user_id):
@@ -340,7 +340,7 @@ class WorkspaceService:
             return await people.meet(session, found.id, person.user_id, self.now())
 
     async def open_home(self, person: Person) -> None:
-        """Note that this person looks at Home."""
+        """Note that this person opened Home."""
         workspace_id = await self.id_of(person)
         async with self.database.sessions.begin() as session:
             await people.open_home(session, workspace_id, person.user_id, self.now())
@@ -348,7 +348,7 @@ class WorkspaceService:
     async def uninstalled(
         self, enterprise_id: str, team_id: str, at: datetime | None = None
     ) -> None:
-        """Note that the app was taken away: no job of that workspace runs any more.
+        """Note that the app was removed: no job of that workspace runs any more.
 
         But for one: its connections are ended on both sides, as `disconnect` does.
         """

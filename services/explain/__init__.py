@@ -1,1 +1,1 @@
-"""Why an invoice stands where it stands."""
+"""What is known of an invoice, and what people have to do."""

@@ -1,4 +1,4 @@
-"""What is known of one invoice, each with what it rests on: rows only, nothing is asked for."""
+"""Findings about one invoice, each with its source; read from rows, without calls."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ class Finding:
 
 
 def in_paymo(header: InvoiceHeader | None, connection: Connection) -> Finding:
-    """How the invoice stands in Paymo, by the list that was last copied."""
+    """Find the invoice's status in Paymo, by the list last copied."""
     copied = _times(("read", connection.paymo_mirrored_at))
     company = connection.paymo_company_name or "Paymo"
     if header is None:

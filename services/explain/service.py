@@ -1,4 +1,4 @@
-"""Why an invoice stands where it does: everything that is known, and every check with its datum."""
+"""Why an invoice is where it is: everything known, and every check with its facts."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -110,7 +110,7 @@ class CourtesyStep(XeroTaskStep):
             await self._note(task, is_sent=False)
             raise
         except ServiceError as refusal:
-            log.info("courtesy_let_go", export=about.export.id, refusal=refusal)
+            log.info("courtesy_skipped", export=about.export.id, refusal=refusal)
             await self.let_go(about.turn, str(refusal))
         else:
             await self._end(task, "")
@@ -238,7 +238,7 @@ class BatchNotesStep(OneOffStep):
             # Refused at the door: nothing was done, so this one is still to be written.
             pause, reason, counts = max(refusal.retry_after, _BUSY), str(refusal), {"last": last}
         except ServiceError as refusal:
-            log.info("courtesy_let_go", export=export.id, refusal=refusal)
+            log.info("courtesy_skipped", export=export.id, refusal=refusal)
             reason, counts = str(refusal), {"missed": task.data.get("missed", 0) + 1}
         async with self.database.sessions.begin() as session:
             await lifecycle.note(session, task, **counts)

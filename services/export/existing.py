@@ -107,7 +107,7 @@ class ExistingInvoices:
         try:
             created_before = await self.find_earlier(connection, export)
         except Refused as refusal:
-            log.warning("not_looked_up", export=export.id, refusal=refusal)
+            log.warning("lookup_failed", export=export.id, refusal=refusal)
             created_before = None
         if created_before is None:
             raise await self._number_taken(connection, export)

@@ -62,7 +62,7 @@ class HistoryService:
     database: Database
 
     async def newest(self, person: Person, number: str = "") -> History:
-        """The newest acts, of one invoice where a number is given; that much viewers may.
+        """Return the newest acts; of one invoice, if a number is given, viewers may ask, too.
 
         Raises `NotConnected`, `NotAllowed`, `NotFound`.
         """

@@ -1,1 +1,1 @@
-"""Running jobs: the nudge port, the runner, and what follows where a job does not come through."""
+"""Running jobs: the nudge port, the runner, and what follows a failure."""

@@ -1,4 +1,4 @@
-"""What follows where a job does not come through: how long it waits, how often, and when it ends.
+"""What follows a failed job: how long it waits, how often it is tried, and when it ends.
 
 Nothing is tried for ever without a word. Each line below: the pauses in seconds after the first
 tries, the last one for all that follow, and how many tries there are in all. What is said, and to

@@ -51,7 +51,7 @@ def open_table(
 
 @machine.arrow([BatchState.READING], BatchState.READY)
 def show_table(_batch: Batch, numbers: Sequence[str]) -> BatchColumns:
-    """Have what was read looked at; `numbers` are those asked for, as Paymo has them."""
+    """Show what was read; `numbers` are those asked for, as Paymo writes them."""
     return {"asked_numbers": [*numbers], "due_at": None, "problem": ""}
 
 

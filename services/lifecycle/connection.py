@@ -67,19 +67,19 @@ def mend(_connection: Connection) -> ConnectionColumns:
 
 @machine.each([ConnectionState.ACTIVE], ConnectionState.BROKEN, grows=[Connection.broken_times])
 def break_off(side: System) -> ConnectionColumns:
-    """Stand still: one side no longer accepts us. Work stays parked, not failed."""
+    """Park all work: one side no longer accepts us. Nothing fails."""
     return {"broken_side": side}
 
 
 @machine.press(_OPEN, ConnectionState.ENDING)
 def disconnect(_connection: Connection) -> ConnectionColumns:
-    """Have both sides told, because the owner wants it ended."""
+    """End it on both sides, because the owner disconnects."""
     return {}
 
 
 @machine.each(_OPEN, ConnectionState.ENDING)
 def uninstall() -> ConnectionColumns:
-    """Have both sides told, because the app was taken away, with nobody to hear how it went."""
+    """End it on both sides, because the app was removed; nobody reads the outcome."""
     return {}
 
 
@@ -98,7 +98,7 @@ def mark_ended(_connection: Connection) -> ConnectionColumns:
 async def mark_broken(
     session: Session, connection_id: int, side: System, *, reason: str, now: datetime
 ) -> bool:
-    """Note that one side no longer accepts us, and tell it once."""
+    """Note that one side no longer accepts us, and notify once."""
     for connection in await break_off(session, Connection.id == connection_id, side):
         facts = {"side": side, "owner": connection.owner_id, "reason": reason}
         notification = notices.Notification(

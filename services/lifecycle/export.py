@@ -87,7 +87,7 @@ def queue(export: Export) -> Export:
 
 @machine.arrow([ExportState.QUEUED], ExportState.SENDING)
 def mark_sending(_export: Export, prepared: ExportColumns) -> ExportColumns:
-    """What will be sent is written down, under which key, before it leaves."""
+    """Record what will be sent, and its idempotency key, before it leaves."""
     return prepared
 
 
@@ -111,7 +111,7 @@ def send_in_group(
     grows=[Export.fence],
 )
 def await_approval(_export: Export, key: str, reason: str, shown: ExportColumns) -> ExportColumns:
-    """Leave it to a second person, who is shown what the key stands for."""
+    """Wait for a second person, who approves exactly what the key identifies."""
     shown = {**shown, "due_at": None, "reason": reason}
     return {**shown, "approval_key": key, "approved_by": "", "approved_at": None}
 
@@ -136,7 +136,7 @@ def judge_again(now: datetime) -> ExportColumns:
 
 @machine.arrow([ExportState.SENDING], ExportState.QUEUED)
 def put_back(export: Export) -> ExportColumns:
-    """Xero refused it at the door: nothing was done, so it waits as if it had never been sent.
+    """Xero did nothing (a limit, or no connection): wait as if it had never been sent.
 
     An earlier request that may have left stays to be looked up.
     """
@@ -153,19 +153,19 @@ def regroup(_export: Export, due_at: datetime | None) -> ExportColumns:
 def mark_unknown(
     export: Export, reason: str, due_at: datetime, key: ExportColumns
 ) -> ExportColumns:
-    """No answer was heard; it is looked up before anything is sent again, maybe under a new key."""
+    """The answer was lost: look it up before anything is sent again, maybe under a new key."""
     return {**key, "due_at": due_at, "sent_at": export.sent_at, "reason": reason}
 
 
 @machine.arrow(WAITING, ExportState.EXPORTED)
 def mark_exported(export: Export, created: ExportColumns) -> ExportColumns:
-    """Xero has it, and states the same as Paymo."""
+    """Record that Xero has it, with the same totals as Paymo."""
     return {**_ARRIVED, "reason": export.remark, **created}
 
 
 @machine.arrow(WAITING, ExportState.DIFFERENT)
 def mark_different(_export: Export, created: ExportColumns, reason: str) -> ExportColumns:
-    """Xero has it, and states other figures."""
+    """Record that Xero has it, with other totals than Paymo."""
     return {**_ARRIVED, "reason": reason, **created}
 
 
@@ -185,7 +185,7 @@ _ARRIVED: ExportColumns = {
 def mark_refused(
     export: Export, refusals: Sequence[RefusalCode], reason: str, grounds: dict[str, str]
 ) -> ExportColumns:
-    """It does not go; what may have left is looked for before the next try.
+    """Record a refusal; whatever may have left is looked for before the next try.
 
     `grounds` is what Xero knew when it refused something that no check had seen.
     """
@@ -227,7 +227,7 @@ def keep_refused(_export: Export, left: ExportColumns) -> ExportColumns:
 
 @machine.press([ExportState.QUEUED, ExportState.AWAITING, ExportState.FAILED], ExportState.FAILED)
 def cancel(_export: Export, reason: str, fence: int) -> ExportColumns:
-    """End at once what is in Xero neither now nor later."""
+    """End an export that isn't in Xero and can't arrive there."""
     codes = [RefusalCode.CANCELLED]
     ended: ExportColumns = {"due_at": None, "refusals": codes, "reason": reason}
     return {**ended, "fence": fence, "invoice": None}
@@ -237,7 +237,7 @@ def cancel(_export: Export, reason: str, fence: int) -> ExportColumns:
     [ExportState.DIFFERENT], ExportState.EXPORTED, as_read=(Export.total, Export.xero_total)
 )
 def accept_difference(_export: Export, difference: Decimal) -> ExportColumns:
-    """Take an export that differs for a good one, by as much as the person has read."""
+    """Accept the difference that the person was shown."""
     return {"accepted_difference": difference, "reason": ""}
 
 

@@ -116,7 +116,7 @@ def keep(_export: Export) -> InvoiceColumns:
     [InvoiceState.ASKED, InvoiceState.VOIDED], InvoiceState.DELETE_SEEN, grows=[Export.fence]
 )
 def choose_deletion(_export: Export) -> InvoiceColumns:
-    """Delete it in Paymo, whatever stands there."""
+    """Delete it in Paymo, whatever is on it there."""
     return {"decision": Decision.DELETE}
 
 
@@ -137,7 +137,7 @@ def begin_undo(_export: Export) -> InvoiceColumns:
 
 @machine.press([InvoiceState.UNDOING], InvoiceState.UNDONE)
 def mark_undone(_export: Export, status: str) -> InvoiceColumns:
-    """Note that it was taken back, and as what Xero states it; Paymo keeps its invoice."""
+    """Note that it was undone, and its status in Xero; Paymo keeps its invoice."""
     return {"decision": None, "xero_seen_status": status}
 
 

@@ -80,7 +80,7 @@ def _at_once(payment: Payment, now: datetime) -> PaymentColumns:
 
 @machine.press(STANDING, PaymentState.CHECKING, as_read=[Payment.fence])
 def check(payment: Payment, now: datetime) -> PaymentColumns:
-    """Have Xero asked about a payment that its invoice does not list any more."""
+    """Check with Xero a payment that its invoice no longer lists."""
     return _at_once(payment, now)
 
 
@@ -103,7 +103,7 @@ def restart(payment: Payment, stated: Settlement, now: datetime) -> PaymentColum
 
 
 async def check_all(session: Session, export: Export, now: datetime) -> None:
-    """Have Xero asked about all that stands in Paymo of this export, which Xero lists no more."""
+    """Check with Xero every copy in Paymo that Xero no longer lists on this export."""
     for row in await payments.hold(session, [export.id]):
         if row.state in STANDING:
             await check(session, row, now)

@@ -92,7 +92,7 @@ class MirrorService(ScheduledStep):
                 setattr(row, name, value)
 
     async def _tried(self, connection: Connection, outcome: "_Outcome", copy: "_Copy") -> None:
-        """Copy one side; what is the matter with it keeps the other from nothing."""
+        """Copy one side; its failure doesn't affect the other."""
         try:
             outcome.done |= await copy(connection)
         except Throttled as refusal:
@@ -128,7 +128,7 @@ class MirrorService(ScheduledStep):
         return {}
 
     async def refresh_ledger(self, connection: Connection, *, at_most_old: timedelta) -> None:
-        """Have accounts, tax rates, currencies and lock dates no older than this."""
+        """Copy accounts, tax rates, currencies and lock dates that are older than this."""
         now = self.now()
         read_at = self.ledger_read_at.get(connection.id)
         if read_at is not None and read_at <= now < read_at + at_most_old:
@@ -232,7 +232,7 @@ class _Wait:
 
 
 class _Waits(ServiceError):
-    """It waits by itself, and hurries nothing else."""
+    """A side's own pause between tries: it is shown, and changes no other pause."""
 
 
 @dataclass(slots=True)

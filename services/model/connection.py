@@ -1,4 +1,4 @@
-"""Where a pair of a Paymo company and a Xero organisation stands."""
+"""The states of a connection, and a Xero organisation as people see it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ FEW_CALLS: Final = 250  # so few that Xero allows for the rest of a day are wort
 
 
 class ConnectionState(StrEnum):
-    """Where the pair of a Paymo company and a Xero organisation stands."""
+    """The state of a connection between a Paymo company and a Xero organisation."""
 
     PENDING = "pending"  # one of the two sides is not connected yet
     ACTIVE = "active"

@@ -1,4 +1,4 @@
-"""The act of exporting: where it stands, and what its checks find."""
+"""An export: its states, what refuses it, and what its checks find."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +18,7 @@ def due_day(due_rule: str) -> date | None:
 
 
 class ExportState(StrEnum):
-    """Where the act of exporting one invoice stands."""
+    """The state of one invoice's export."""
 
     QUEUED = "queued"
     SENDING = "sending"  # a request may be on its way
@@ -72,7 +72,7 @@ class Wish(StrEnum):
 
 
 class BatchState(StrEnum):
-    """Where an export of many invoices stands."""
+    """The state of a batch."""
 
     READING = "reading"  # the table of what is ready is being made
     READY = "ready"  # a person reads the table

@@ -85,7 +85,7 @@ class Links:
 
     @classmethod
     def from_settings(cls, *, xero_login_url: str, paymo_api_url: str) -> "Links":
-        """Real Xero's staff pages stand on another host than its login; a stand-in's do not."""
+        """Derive the links. Real Xero's pages are on another host than its login."""
         login = urlsplit(xero_login_url)
         api = urlsplit(paymo_api_url)
         xero_app = _XERO_APP if login.netloc == _XERO_LOGIN else f"{login.scheme}://{login.netloc}"
@@ -149,7 +149,7 @@ class PaymentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """One payment or credit as it stands inside its invoice in Xero."""
+    """One payment or credit as Xero's invoice lists it."""
 
     key: str  # "<payment id>", or "<credit id>:<invoice id>"
     kind: PaymentKind

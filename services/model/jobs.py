@@ -31,7 +31,7 @@ class Job(StrEnum):
 
 
 class TaskState(StrEnum):
-    """Where something that is to be done once stands."""
+    """The state of a one-off task."""
 
     WAITING = "waiting"
     DONE = "done"

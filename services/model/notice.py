@@ -1,4 +1,4 @@
-"""What channels and people are told."""
+"""Kinds of notifications, the topics they belong to, and when a digest comes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -71,7 +71,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What to type, in a sentence; `f"Run {Typed(Command.WHY, number)}."`."""
+    """What to type, in a sentence; `f"Type {Typed(Command.WHY, number)}."`."""
 
     command: Command
     about: str = ""
@@ -111,7 +111,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment in a sentence, such as when something goes on."""
+    """A moment in a sentence, such as when work resumes."""
 
     at: datetime
 

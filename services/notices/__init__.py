@@ -1,1 +1,1 @@
-"""What channels are told, and how it reaches them."""
+"""Notifications: who gets which, and how they are delivered."""

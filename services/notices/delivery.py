@@ -1,4 +1,4 @@
-"""Working off the outbox: in order within a channel, at most one message a second there.
+"""Delivery of the outbox: in order within a channel, at most one message a second.
 
 A message whose fate is not known is posted again, so a lost answer of Slack's can show one twice;
 Slack has no key that would prevent it, and a lost notice would be worse.
@@ -66,7 +66,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where a message stands: the id of the conversation, also where a person was written to."""
+    """Where a message is: the conversation's id (also for direct messages) and its ts."""
 
     channel_id: str
     ts: str
@@ -76,7 +76,7 @@ class NoticeBoard(Protocol):
     """Where notices are posted."""
 
     async def post(self, message: Message) -> Spot:
-        """Post one notice and return where it stands.
+        """Post one notice and return its spot.
 
         Raises `ChannelClosed` when the channel cannot be written to, `Throttled` when asked to
         wait, `Unavailable` when it is not known whether the message arrived.
@@ -93,7 +93,7 @@ class NoticeBoard(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NoticeStep(Step[Notice]):
-    """Posts what a workspace is owed, the oldest first; its key is the workspace's.
+    """Posts a workspace's notices, oldest first; its key is the workspace's id.
 
     `spoke_at` is when each channel was last posted in, by this process, and `unnoted` what it
     posted there while the database failed. `wake` has the workspace looked at again after a while.
@@ -151,7 +151,7 @@ class NoticeStep(Step[Notice]):
             self.wake(Job.NOTICES, workspace_id, max(until - self.now(), timedelta(0)) + _MARGIN)
 
     async def _card_before(self, session: Session, notice: Notice) -> Message | None:
-        """Return the card that is posted first, where a batch told of the invoice until now."""
+        """Return the card to post first, where only a batch's summary named the invoice so far."""
         is_new = notice.export_id is not None and not notice.ts
         if not is_new or notice.kind is NoticeKind.INVOICE_EXPORTED:
             return None
@@ -162,11 +162,11 @@ class NoticeStep(Step[Notice]):
     async def put_off(
         self, session: Session, turn: Turn[Notice], wait: Wait
     ) -> Mapping[str, object]:
-        """Keep why; what follows in its channel waits for it."""
+        """Keep the reason; later messages in its channel wait."""
         return {"reason": wait.why}
 
     async def give_up(self, turn: Turn[Notice], refusal: ServiceError) -> None:
-        """Keep it with why it was not posted."""
+        """Keep it with the reason why it wasn't posted."""
         async with self.database.sessions.begin() as session:
             await notices.refuse(session, turn.row, str(refusal))
         log.error("notice_given_up", notice=turn.row.id)
@@ -262,7 +262,7 @@ async def _app(session: Session, connection: Connection) -> tuple[str, str]:
 
 
 def _ids_of(export: Export) -> dict[str, object]:
-    """What a program needs to find an invoice in either system; ids only."""
+    """Return the ids by which a program finds an invoice in either system."""
     return {
         "connection_id": export.connection_id,
         "tenant_id": export.tenant_id,
@@ -307,7 +307,7 @@ class CardStep(Step[Card]):
         return await notices.take_card(session, key, now)
 
     async def run(self, turn: Turn[Card]) -> None:
-        """Draw it; where nobody sees it any more, the event itself is told all the same."""
+        """Redraw it; if the message is gone, post the event itself all the same."""
         card = turn.row
         async with self.database.sessions() as session:
             export = await exports.get(session, card.export_id)
@@ -319,7 +319,7 @@ class CardStep(Step[Card]):
         await self._close(card)
 
     async def give_up(self, turn: Turn[Card], refusal: ServiceError) -> None:
-        """Leave it as it stands; the next event draws it again."""
+        """Leave it as it is; the next event redraws it."""
         log.warning("card_given_up", export=turn.row.export_id, refusal=refusal)
         await self._close(turn.row)
 
@@ -332,7 +332,7 @@ class CardStep(Step[Card]):
 
 
 class HomeScreen(Protocol):
-    """Where people look at how everything is."""
+    """Where Home tabs are published."""
 
     async def publish(self, workspace_id: int, person: Person) -> None:
         """Draw a person's Home tab as everything is now; raises as a board does."""
@@ -365,7 +365,7 @@ class HomeStep(Step[Acquaintance]):
         await self._close(row)
 
     async def give_up(self, turn: Turn[Acquaintance], refusal: ServiceError) -> None:
-        """Leave it as it stands."""
+        """Leave it as it is."""
         log.warning("home_given_up", refusal=refusal)
         await self._close(turn.row)
 

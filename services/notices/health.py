@@ -1,4 +1,4 @@
-"""Health speaks first: what will soon be a problem is told to the owner, once while it lasts."""
+"""Early warnings: the owner learns of a coming problem, once while it lasts."""
 
 import errno
 import shutil
@@ -29,7 +29,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Concern(StrEnum):
-    """What is looked after; `doctor` and `/readyz` use these names."""
+    """What is checked; `doctor` and `/readyz` use these names."""
 
     TOKEN = "token"  # noqa: S105 - no secret
     XERO_WEBHOOKS = "xero_webhooks"
@@ -41,7 +41,7 @@ class Concern(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HealthService:
-    """Sees what goes wrong slowly, and says so before it does harm."""
+    """Finds what goes wrong slowly, and warns before it does harm."""
 
     database: Database
     now: Callable[[], datetime]
@@ -55,7 +55,7 @@ class HealthService:
         return [(each.connection, dict(self._concerns(each)) | disk) for each in listed]
 
     async def check(self) -> None:
-        """Tell each owner what began, and forget what is well again."""
+        """Warn each owner of what began, and forget what has recovered."""
         async with self.database.sessions() as session:
             listed = await self.found(session)
         for connection, concerns in listed:
@@ -85,7 +85,7 @@ class HealthService:
         return True
 
     def disk(self) -> dict[Concern, str]:
-        """Say how little room is left where the database is, if it is little."""
+        """Return a sentence if little room is left on the database's disk, else ""."""
         if self.folder is None or not self.folder.exists():
             return {}
         usage = shutil.disk_usage(self.folder)
@@ -142,7 +142,7 @@ class HealthService:
     def _is_silent(
         self, vitals: Vitals, changed_at: datetime | None, heard_at: datetime | None
     ) -> bool:
-        """Say whether something changed, and no webhook has told of it an hour later."""
+        """Say whether something changed an hour ago and no webhook came for it."""
         heard = heard_at or vitals.connection.created_at
         is_late = changed_at is not None and self.now() - changed_at >= _SILENT
         return changed_at is not None and is_late and changed_at - heard >= _SILENT

@@ -1,4 +1,4 @@
-"""Telling channels what happened: who listens to what, and the outbox that is worked off."""
+"""Subscriptions: which channel gets which notifications."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ from services.store.tables import Connection, Subscription
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """What one channel hears of one connection."""
+    """One channel's subscription to one connection."""
 
     channel_id: str
     organisation: str
@@ -47,7 +47,7 @@ class Choice(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The connection that a channel is to hear of; `is_only` where there is no other."""
+    """The connection that a channel subscribes to; `is_only` where there is no other."""
 
     pair: Pair
     is_only: bool
@@ -69,7 +69,7 @@ class NoticeService:
         topics: Sequence[Topic] = (),
         **choice: Unpack[Choice],
     ) -> Listening:
-        """Have a channel hear of these topics and no others, the usual four unless named.
+        """Subscribe a channel to these topics and no others; the usual four unless named.
 
         With a client only that client's invoices are told, with a minimum only amounts from there
         on. What was paused goes on.
@@ -96,7 +96,7 @@ class NoticeService:
         client: str = "",
         minimum: Decimal | None = None,
     ) -> tuple[Listening, bool]:
-        """Have a channel hear of these topics besides what it has, the usual four unless named.
+        """Add these topics to a channel's subscription; the usual four unless named.
 
         A client is named as people type it. Returns all that the channel hears now, and whether
         that is news.
@@ -151,7 +151,7 @@ class NoticeService:
     async def _digest_from(
         self, session: Session, connection: Connection, wanted: Listening
     ) -> date | None:
-        """Return the first day that the next digest tells: today's period, unless one goes on."""
+        """Return the first day of the next digest: of today's period, or of the one in progress."""
         if Topic.DIGEST not in wanted.topics:
             return None
         former = await notices.find_subscription(session, connection.id, wanted.channel_id)
@@ -162,7 +162,7 @@ class NoticeService:
         return wanted.rhythm.begin(self.now().astimezone(zone).date())
 
     async def resume(self, person: Person, channel_id: str) -> Listening:
-        """Let a channel that was paused hear again what it heard before."""
+        """Resume a paused channel's subscription."""
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
             before = await _listening(session, connection, channel_id)
@@ -175,14 +175,14 @@ class NoticeService:
         return listening
 
     async def list_all(self, person: Person) -> Sequence[Listening]:
-        """Return what every channel hears of the current connection, also where it is paused."""
+        """Return every subscription to the current connection, paused ones included."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
             rows = await notices.list_subscriptions(session, connection.id)
             return [await _read(session, connection, each) for each in rows]
 
     async def unsubscribe(self, person: Person, channel_id: str) -> bool:
-        """Have a channel hear nothing any more, working or not; say whether it heard something."""
+        """Unsubscribe a channel, paused or not; say whether it was subscribed."""
         async with self.database.sessions.begin() as session:
             connection = await connections.find_current(session, person)
             if connection is None:
@@ -194,7 +194,7 @@ class NoticeService:
         return removed
 
     async def listening(self, person: Person, channel_id: str) -> Listening | None:
-        """What a channel hears, if anything."""
+        """Return the channel's subscription, if there is one."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
             return await _listening(session, connection, channel_id)

@@ -55,7 +55,7 @@ class Judge:
         return self.read.xero.get(export.xero_invoice_id or "")
 
     def _is_free(self, export: Export) -> bool:
-        """Say whether the export was taken back, so that the invoice counts as not exported."""
+        """Say whether the export was undone, so that the invoice counts as not exported."""
         theirs = self._theirs(export)
         is_dead = theirs is not None and theirs.status in DEAD
         return is_dead and export.invoice_state is InvoiceState.UNDONE

@@ -194,7 +194,7 @@ class ReconcileStep(OneOffStep):
         turn.then(partial(self.screen.show_report, target, report))
 
     async def _tell(self, turn: Turn[Task], report: Report | None, problem: str = "") -> None:
-        """Owe the channel its digest, if it still wants one; the owner gets a month's file."""
+        """Queue the channel's digest, if it still wants one; the owner gets a month's file."""
         task, now = turn.row, self.now()
         period = _period_in(task)
         async with self.database.sessions.begin() as session:

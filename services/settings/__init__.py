@@ -1,1 +1,1 @@
-"""Who may export, and what a connection does by itself."""
+"""The settings of a connection: who may do what, and what happens automatically."""

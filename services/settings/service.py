@@ -78,7 +78,7 @@ class SettingsService:
             return replace(await _form(session, connection), clean=clean, needed=worklists.NEEDED)
 
     async def save(self, person: Person, form: SettingsForm) -> None:
-        """Take over what was chosen. Raises `NotAccepted` by the form's fields, `NotAllowed`."""
+        """Save what was chosen. Raises `NotAccepted` by the form's fields, `NotAllowed`."""
         wrong = {
             name: _OTHER for name, values in _KNOWN.items() if getattr(form, name) not in values
         }
@@ -168,12 +168,12 @@ def _set_approval(connection: Connection, form: SettingsForm) -> None:
 
 
 async def _judge_waiting(session: Session, connection: Connection, now: datetime) -> None:
-    """Decide anew about what awaits a second person: who that may be has changed, or the rule."""
+    """Check exports that wait for approval again: who may approve, or the rule, has changed."""
     await judge_again(session, Export.connection_id == connection.id, now)
 
 
 def too_early(clean: int, needed: int) -> str:
-    """Say how many exports by hand are missing before the app may export by itself."""
+    """Say how many exports by hand are missing before automatic export can be turned on."""
     return (
         f"Available after {needed} exports by hand without a difference. "
         f"So far there {'is' if clean == 1 else 'are'} {clean}."
@@ -207,7 +207,7 @@ def _plain(limit: Decimal | None) -> str:
 
 
 def _values(form: SettingsForm) -> dict[str, object]:
-    """What the audit log keeps of the settings."""
+    """Return what the audit log keeps of the settings."""
     people = {"exporters": list(form.exporters), "viewers": list(form.viewers)}
     return people | {name: getattr(form, name) for name in (*_KNOWN, "approve_above", "untaxed")}
 

@@ -1,7 +1,7 @@
-"""Taking an export back, and accepting one that differs: what people ask for, and the job.
+"""Undoing an export, and accepting a difference: what people press, and the job.
 
-While an export is taken back the invoice's life is `UNDOING`, so that a sweep never takes our own
-doing for a deletion.
+While an export is being undone the invoice's state is `UNDOING`, so that a sweep never takes our
+own deletion for somebody's.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -41,7 +41,7 @@ _LONGEST = 255  # characters of an invoice's number
 
 @dataclass(frozen=True, slots=True)
 class Takeable:
-    """An export that can be taken back once somebody says so."""
+    """An export that can be undone once somebody confirms it."""
 
     export_id: int
     number: str
@@ -60,7 +60,7 @@ class UndoService:
     now: Callable[[], datetime]
 
     async def find(self, person: Person, number: str) -> Takeable:
-        """Return the export to take back by its invoice's number, to ask the person about it."""
+        """Return the export with this invoice number, to ask before it is undone."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
             number = await numbered.meant(session, connection, number)
@@ -75,7 +75,7 @@ class UndoService:
         return Takeable(export.id, export.number, export.client_name, name, connection.id)
 
     async def undo(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
-        """Have an export taken back; return a sentence to show at once."""
+        """Queue the undoing of an export; return a sentence to show at once."""
         now = self.now()
         async with self.database.sessions.begin() as session:
             export, connection = await exports.get_here(session, person, export_id)
@@ -93,7 +93,7 @@ class UndoService:
         return f"Invoice {number} is being removed from {connection.organisation_name}."
 
     async def accept(self, person: Person, export_id: int) -> str:
-        """Take an invoice that Xero states otherwise than Paymo for a good one."""
+        """Accept that Xero's total differs from Paymo's; return a sentence."""
         now = self.now()
         async with self.database.sessions.begin() as session:
             export, connection = await exports.get_here(session, person, export_id)
@@ -125,7 +125,7 @@ def _text(amount: Decimal | None, export: Export, country: str) -> str:
 
 
 def _why_not_ours(export: Export, connection: Connection) -> str:
-    """Say why there is nothing to take back, or ""."""
+    """Say why there is nothing to undo, or ""."""
     if export.state not in exports.DONE or export.xero_invoice_id is None:
         return f"Invoice {export.number} isn't in Xero, so there is nothing to undo."
     if export.tenant_id != connection.tenant_id:
@@ -144,7 +144,7 @@ def _why_not_ours(export: Export, connection: Connection) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UndoStep(XeroTaskStep):
-    """Takes an export back, in the way that Xero's books allow; Paymo keeps its invoice.
+    """Undoes an export as far as Xero allows; Paymo keeps its invoice.
 
     A draft is deleted. An approved invoice without payments is renamed, so that its number is free
     again, and then voided. Anything else is refused, and nothing is changed.
@@ -189,7 +189,7 @@ class UndoStep(XeroTaskStep):
             ) from refusal
 
     async def _check(self, about: Assignment, invoice: XeroInvoice) -> None:
-        """Raise `Refused` where Xero's books do not allow it, or a person should look first."""
+        """Raise `Refused` where Xero doesn't allow it, or a person should check first."""
         number, organisation = about.export.number, about.connection.organisation_name
         settled = [
             *invoice.payments,
@@ -235,7 +235,7 @@ class UndoStep(XeroTaskStep):
         await self._succeed(about, ended)
 
     async def _named_back(self, about: Assignment) -> str:
-        """Give a refused invoice its number back; say so where Xero does not let us."""
+        """Give a refused invoice its number back; return a sentence if Xero refuses that."""
         if about.task.data.get("sent") not in {"rename", "VOIDED"}:
             return ""
         number = about.export.xero_number

@@ -1,4 +1,4 @@
-"""Bringing an exported invoice in Xero after Paymo's, when a person asks for it.
+"""Updating an exported invoice in Xero to match Paymo, when a person asks for it.
 
 Take, call, record: what will be sent is written down first. An update whose answer was lost is
 looked for in Xero before anything is sent again.
@@ -66,7 +66,7 @@ class UpdateService:
     now: Callable[[], datetime]
 
     async def ask(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
-        """Have the invoice in Xero made as it is in Paymo now; return a sentence to show."""
+        """Queue an update of Xero's invoice to match Paymo; return a sentence to show."""
         async with self.database.sessions.begin() as session:
             export, connection = await exports.get_here(session, person, export_id)
             _require_ours(export, connection)
@@ -88,7 +88,7 @@ class UpdateService:
 
 
 def _require_ours(export: Export, connection: Connection) -> None:
-    """Refuse what is not in Xero by our hand any more, or in another organisation."""
+    """Refuse an export that is no longer in Xero, or belongs to another organisation."""
     number = export.number
     if export.state not in exports.DONE or export.invoice_state is not InvoiceState.LIVE:
         raise ServiceError(f"Invoice {number} is no longer in Xero, so it can't be updated.")
@@ -195,7 +195,7 @@ class UpdateStep(XeroTaskStep):
             return await matches.contact_of(session, about.connection, invoice.client_id)
 
     def _has_arrived(self, about: Assignment, stated: XeroInvoice) -> bool:
-        """Say whether Xero holds what was sent before, though no answer was heard."""
+        """Say whether Xero has what an earlier try sent, although its answer was lost."""
         data = about.task.data
         if stated.updated == data["before"]:
             return False
@@ -251,7 +251,7 @@ class UpdateStep(XeroTaskStep):
         return _body(about.export, both, ledger)
 
     async def _record(self, about: Assignment, invoice: Invoice, stated: XeroInvoice) -> str:
-        """Take over what Xero states now, compare its totals, and tell the channels."""
+        """Record what Xero has now, compare the totals, and notify the channels."""
         export = about.export
         found = compare.edits_in_paymo(export, compare.compared_of(export).former, invoice)
         async with self.database.sessions.begin() as session:

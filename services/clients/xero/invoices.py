@@ -42,7 +42,7 @@ _ENDS = ("VOIDED", "DELETED")
 
 
 class InvoiceCalls(XeroTransport):
-    """What is asked and told of invoices."""
+    """Reads and writes invoices."""
 
     __slots__ = ()
 
@@ -87,7 +87,7 @@ class InvoiceCalls(XeroTransport):
         return await self.read_whole(written)
 
     async def read_whole(self, written: XeroInvoice) -> XeroInvoice:
-        """An invoice that is surely there as it stands, as far as that can be read."""
+        """Return an invoice known to exist, as far as it can be read."""
         if not written.lacks:
             return written
         try:

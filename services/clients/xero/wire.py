@@ -188,7 +188,7 @@ class Credit(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
         return self.credit_note_id or self.overpayment_id or self.prepayment_id
 
     def allocations_to(self, invoice_id: str) -> tuple[Allocation, ...]:
-        """Its standing allocations to this invoice."""
+        """Its allocations to this invoice that weren't undone."""
         return tuple(
             each
             for each in self.allocations
