@@ -4,6 +4,7 @@ The program behind the commands takes seconds to import, so each command loads i
 needs it: a wrong setting, a version or a key are told at once.
 """
 
+import ctypes
 import gc
 import importlib
 import importlib.util
@@ -20,6 +21,7 @@ from bot.settings import Settings, SettingsError, generate_key
 from bot.setup import Setup
 
 _USAGE = 2
+_ARENA_MAX = -8  # M_ARENA_MAX in malloc.h
 app = typer.Typer(
     name="paymo-xero",
     help="Exports invoices from Paymo to Xero, and brings payments and deletions back.",
@@ -64,6 +66,9 @@ def _commands(settings: Settings) -> Any:
     commands = importlib.import_module("bot.commands").Commands(settings)
     gc.freeze()
     gc.enable()
+    # glibc would give each thread a heap of its own, and keep what is free in each.
+    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        mallopt(_ARENA_MAX, 1)
     return commands
 
 
