@@ -293,10 +293,6 @@ class _Quick(aiosqlite.Connection):
         """Return a cursor that SQLite's thread makes when there is something to run."""
         return _QuickCursor(self)
 
-    def begin(self, how: str) -> None:
-        """Begin a transaction with the next statement."""
-        self.begins, self.may_be_open = how, True
-
     async def rollback(self) -> None:
         """End the transaction; the pool asks for it again."""
         if self.may_be_open:
@@ -375,7 +371,9 @@ def teach_sqlite(engine: Engine, *, foreign_keys: bool) -> None:
     def _on_begin(connection: Connection) -> None:
         is_reader = connection.get_execution_options().get(_READER, False)
         driver: Any = connection.connection.driver_connection
-        driver.begin("BEGIN" if is_reader else "BEGIN IMMEDIATE")
+        driver.begins, driver.may_be_open = "BEGIN" if is_reader else "", True
+        if not is_reader:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def insert_into(session: AsyncSession, table: type[Base]) -> Any:
