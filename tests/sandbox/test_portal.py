@@ -143,6 +143,30 @@ async def test_the_next_step_brings_its_pane_and_back_once_no_form_is_open(page:
     await expect(page.get_by_role("tab", name="Paymo", selected=True)).to_be_visible()
 
 
+@pytest.mark.parametrize("done_first", [False, True])
+async def test_a_pane_that_a_person_chose_stays_whatever_step_is_done(
+    page: Page, *, done_first: bool
+) -> None:
+    """Whether the choice comes before the page knows that the step is done, or after."""
+    slack, xero = (page.get_by_role("tab", name=name) for name in ("Slack", "Xero"))
+    step = page.get_by_role("listitem").filter(has_text="add a payment")
+    if done_first:
+        await stand_at(page, 5, busy=True)
+        await expect(step).to_have_attribute("aria-current", "step")
+    await xero.click()
+    await slack.press("ArrowLeft")
+    await page.get_by_role("tab", name="Paymo").press("ArrowRight")
+    await stand_at(page, 5)
+    await expect(step).to_have_attribute("aria-current", "step")
+    for _ in range(5):
+        async with page.expect_response("**/steps"):
+            pass
+
+    await expect(page.get_by_role("tab", name="Slack", selected=True)).to_be_visible()
+    await step.get_by_role("button", name="Show Xero").click()
+    await expect(page.get_by_role("tab", name="Xero", selected=True)).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 async def test_every_pane_fits_and_satisfies_axe(page: Page, scheme: Scheme) -> None:
     await page.emulate_media(color_scheme=scheme)

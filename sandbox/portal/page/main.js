@@ -6,10 +6,12 @@ import { nameOf, openTabs, shownPane, showPane } from "./tabs.js";
 const PAUSE = 1000;
 const PATIENCE = 3; // looks without an answer, before the demo is said to have stopped
 const REST = 2; // looks at what was just done, before the next pane comes into view
+const HEED = 8; // looks for which a pane that a person chose stays, whatever step is done
 const at = (id) => document.getElementById(id);
 let next = null;
 let wanted = "";
 let rest = 0;
+let heed = 0;
 let missed = 0;
 
 function step(each, place) {
@@ -22,12 +24,18 @@ function told(each) {
 }
 
 function way(pane) {
-  return el("button", { type: "button", class: "go", "data-pane": pane, click: () => visit(pane) }, `Show ${nameOf(pane)}`);
+  return el("button", { type: "button", class: "go", "data-pane": pane, click: () => choose(pane) }, `Show ${nameOf(pane)}`);
 }
 
 /** Say it to screen readers, and show where it belongs. */
 function say(words, pane) {
   at("said").textContent = words;
+  visit(pane);
+}
+
+/** Show what a person asked for: no step that they have just done leads away from it. */
+function choose(pane) {
+  heed = HEED;
   visit(pane);
 }
 
@@ -43,7 +51,7 @@ function drawWays() {
 }
 
 function begin({ panes, steps, more }) {
-  openTabs(panes, visit);
+  openTabs(panes, choose);
   at("steps").append(...steps.map(step));
   at("more").append(...more.map((each) => el("li", {}, told(each))));
   at("done").append(way("paymo"));
@@ -66,7 +74,7 @@ function drawSteps(steps) {
 /** Go on with another step, once no form is open any more where it would be in view. */
 function turn(upcoming) {
   at("said").textContent = upcoming ? `Next: ${upcoming.text}` : at("done").firstElementChild.textContent;
-  wanted = upcoming?.pane ?? "";
+  wanted = heed > 0 ? "" : upcoming?.pane ?? "";
   rest = REST;
   if (upcoming) document.querySelector("#steps .next").scrollIntoView({ block: "nearest" });
 }
@@ -78,6 +86,7 @@ async function look() {
     drawSteps(state.steps);
     missed = 0;
     rest -= 1;
+    heed -= 1;
     if (wanted && !state.busy && rest < 0) visit(wanted);
   } catch (error) {
     console.warn(error);
