@@ -213,22 +213,26 @@ def _received(facts: Facts) -> str:
     if facts.get("asked"):
         said = f"⚠️ {_came(facts)}. *Paymo didn't record it.* {render(facts['asked'])}"
         return " ".join(filter(None, [said, _reminder(facts)]))
+    if facts.get("waits"):
+        said = f"⚠️ {_came(facts)}. *Paymo hasn't recorded it yet.* We'll keep trying."
+        return f"{said} {_reminder(facts)}"
     if facts.get("changed_from"):
         return (
             f"💰 *Changed in Xero from {amount(facts, 'changed_from')} to "
             f"{amount(facts, 'amount')}* for {_invoice(facts)}, {_dated(facts)}. {_left(facts)}"
         )
-    return " ".join(filter(None, [f"💰 {_came(facts)}.", _left(facts), _short(facts)]))
+    warned = _reminder(facts, "Paymo doesn't record it, and")
+    return " ".join(filter(None, [f"💰 {_came(facts)}.", _left(facts), _short(facts), warned]))
 
 
-def _reminder(facts: Facts) -> str:
+def _reminder(facts: Facts, said: str = "Until it does, Paymo") -> str:
     """Warn that the client may be reminded of what is paid; Paymo doesn't say on which day."""
     if not facts.get("may_remind"):
         return ""
     due = ""
     if facts.get("due_on"):
         due = f", due {day(date.fromisoformat(facts['due_on']), facts['country'])}"
-    return f"Until it does, Paymo may still remind the client about this invoice{due}."
+    return f"{said} may still remind the client about this invoice{due}."
 
 
 def _short(facts: Facts) -> str:

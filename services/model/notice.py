@@ -127,5 +127,5 @@ _FOR_EVERYBODY = frozenset(
 def is_for_everybody(kind: NoticeKind, facts: Mapping[str, object]) -> bool:
     """Say whether a reply in a thread should not be overlooked."""
     if kind is NoticeKind.PAYMENT_RECEIVED:  # paid in full, or something that needs a person
-        return any(facts.get(each) for each in ("is_paid", "gone", "asked"))
+        return any(facts.get(each) for each in ("is_paid", "gone", "asked", "waits"))
     return kind in _FOR_EVERYBODY

@@ -187,6 +187,28 @@ async def postpone_new(
     )
 
 
+async def list_late(
+    session: AsyncSession, connection_id: int, before: datetime
+) -> Sequence[tuple[Payment, Export]]:
+    """Return payments seen in Xero before this time that Paymo has not taken, with their exports.
+
+    What a person asked for was told before.
+    """
+    found = await session.execute(
+        select(Payment, Export)
+        .join(Export, Export.id == Payment.export_id)
+        .where(
+            Payment.connection_id == connection_id,
+            Payment.state == PaymentState.ADDING,
+            Payment.due_at.is_not(None),
+            Payment.seen_at <= before,
+            Payment.is_brought_back.is_(False),
+        )
+        .order_by(Payment.id)
+    )
+    return [(payment, export) for payment, export in found]
+
+
 async def is_replaced(session: AsyncSession, payment_id: int) -> bool:
     """Say whether another payment replaces this one, as an edit; then its end isn't notified."""
     found = await session.scalar(

@@ -14,9 +14,11 @@ Still, each payment reaches Paymo once:
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 
 import msgspec
@@ -32,10 +34,11 @@ from services.model.invoice import PaymentState
 from services.store import audit, leases, notices, payments
 from services.store.tables import Payment
 from services.sync.payments import Copying, PaymentStep, notes_of
-from services.sync.run import SweepRun
+from services.sync.run import ExportedInvoice, SweepRun
 
 log = structlog.get_logger(__name__)
 
+_LATE = timedelta(minutes=30)  # after which a payment that waits is told
 _INVOICES = 100  # in one list
 _PAYMENTS = 1000  # of one batch
 _TOGETHER = 50  # payments noted, and recorded, at once
@@ -69,7 +72,24 @@ async def run_due(run: SweepRun) -> Counter[PaymentState]:
                 await payments.postpone_new(session, run.connection.id, wait.until, run.now())
             break
         await run.bring_on(step, additions.odd)
+    if run.problems:
+        await _warn_of_late(run)
     return step.outcomes
+
+
+async def _warn_of_late(run: SweepRun) -> None:
+    """Say of what Paymo has not taken for long that it may remind the client meanwhile."""
+    async with run.database.sessions() as session:
+        late = await payments.list_late(session, run.connection.id, run.now() - _LATE)
+    if not late:
+        return
+    # Where Paymo can't be asked, it may remind them.
+    with contextlib.suppress(ServiceError):
+        if not (await run.paymo.company()).reminds:
+            return
+    async with run.database.sessions.begin() as session:
+        for row, export in late:
+            await ExportedInvoice(run, export).tell_waiting(session, row)
 
 
 @dataclass(slots=True)

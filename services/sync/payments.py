@@ -341,32 +341,20 @@ class Copying(ExportedInvoice):
 
     async def ask(self, why: str) -> None:
         """Let a person decide."""
-        more = {"asked": why, "may_remind": await self._may_remind(), "due_on": ""}
-        if self.export.due_on is not None:
-            more["due_on"] = self.export.due_on.isoformat()
+        more = await self.reminder()
         async with self.run.database.sessions.begin() as session:
             await payment.ask(session, self.payment, why)
-            await self.tell_received(session, self.payment, gone=False, **more)
-
-    async def _may_remind(self) -> bool:
-        """Say whether Paymo may remind the client of what is paid, as far as Paymo says so."""
-        paymo = self.run.paymo
-        try:
-            if not (await paymo.company()).reminds:
-                return False
-            invoice = await paymo.invoice(self.export.paymo_invoice_id)
-        except ServiceError:
-            return False
-        return invoice.left > 0 and invoice.status not in {"draft", *_NO_PAYMENTS}
+            await self.tell_received(session, self.payment, asked=why, **more)
 
     async def _park(self, *, gone: bool) -> None:
         why = "The invoice is no longer in Paymo." if gone else ""
+        more = {} if gone else await self.reminder()
         async with self.run.database.sessions.begin() as session:
             if gone:
                 await payment.park(session, self.payment, why)
             else:
                 await payment.only_tell(session, self.payment)
-            await self.tell_received(session, self.payment, gone=gone, asked=why)
+            await self.tell_received(session, self.payment, gone=gone, asked=why, **more)
 
 
 def is_ours(copy: Copy) -> bool:

@@ -1,14 +1,14 @@
 """One sweep of one organisation: what its steps share, and what people are told of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
 from services.clients.paymo import PaymoClient, PaymoClients
 from services.clients.xero import XeroClient, XeroClients, XeroInvoice, applied_credits
-from services.errors import Lost, NotConnected
+from services.errors import Lost, NotConnected, NotFound, ServiceError
 from services.jobs.policy import Wait
 from services.jobs.runner import Runner, Step, Turn
 from services.model import days
@@ -162,6 +162,36 @@ class ExportedInvoice:
             if former.state is PaymentState.REMOVED:
                 facts["changed_from"] = notices.amount_text(_recorded(former))
         await self._tell_payment(session, NoticeKind.PAYMENT_RECEIVED, payment, facts)
+
+    async def tell_waiting(self, session: Session, payment: Payment) -> None:
+        """Warn once that Paymo has not taken it for long, and may remind the client meanwhile."""
+        more = {**_RECEIVED, "waits": True, "may_remind": True, "due_on": self._due_on()}
+        rows = await payments.list_of(session, [self.export.id])
+        told, _ = self._payment_news(NoticeKind.PAYMENT_RECEIVED, payment, rows, more)
+        once = replace(told, source=f"payment:{payment.id}:waiting")
+        await notices.enqueue(session, self.run.connection, once, self.run.now())
+
+    async def reminder(self) -> dict[str, object]:
+        """Say whether Paymo may remind the client of what is paid, and when that was due.
+
+        Paymo doesn't say on which day it reminds; where it can't be asked, it may.
+        """
+        return {"may_remind": await self._may_remind(), "due_on": self._due_on()}
+
+    def _due_on(self) -> str:
+        return self.export.due_on.isoformat() if self.export.due_on else ""
+
+    async def _may_remind(self) -> bool:
+        paymo = self.run.paymo
+        try:
+            if not (await paymo.company()).reminds:
+                return False
+            invoice = await paymo.invoice(self.export.paymo_invoice_id)
+        except NotFound:
+            return False
+        except ServiceError:
+            return True
+        return invoice.left > 0 and invoice.status not in {"draft", "void"}
 
     async def tell_removed(
         self, session: Session, payment: Payment, *, by_person: bool, is_stuck: bool = False

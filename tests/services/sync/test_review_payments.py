@@ -132,3 +132,53 @@ async def test_d18_while_paymo_lacks_a_payment_it_may_remind_the_client(
     assert facts["may_remind"] is warns
     said = text_of(Message(1, "C1", NoticeKind.PAYMENT_RECEIVED, facts, {}))
     assert ("may still remind the client about this invoice, due " in said) is warns
+
+
+@pytest.mark.parametrize(("reminders", "warns"), [(("7", "0", "0"), 1), (("0", "0", "0"), 0)])
+@pytest.mark.parametrize("is_down", [True, False])
+async def test_d18_what_paymo_takes_late_is_told_once_while_it_may_remind(
+    bridge: Bridge, reminders: tuple[str, str, str], warns: int, *, is_down: bool
+) -> None:
+    """Whether Paymo is down, or takes no payments; where it can't be asked, it may remind."""
+    bridge.paymo.company.reminders = reminders
+    for path in ("/invoices", "/company") if is_down else ("/invoicepayments$",):
+        bridge.paymo.faults.add(path=path, status=500, times=10_000)
+    await pay(bridge, "40")
+    before = await waiting(bridge)
+    for _ in range(8):
+        bridge.clock.turn(minutes=20)
+        await bridge.run()
+
+    found = await waiting(bridge)
+    assert (before, len(found)) == ([], 1 if is_down else warns)
+    assert all("Paymo hasn't recorded it yet" in each for each in found)
+    assert all("may still remind the client about this invoice, due " in each for each in found)
+    bridge.paymo.faults.clear()
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    assert paid(bridge) == [Decimal(40)]
+    assert "waits" not in await told(bridge)
+    assert await waiting(bridge) == found
+
+
+async def waiting(bridge: Bridge) -> list[str]:
+    """Return what was said of payments that Paymo has not taken yet."""
+    return [
+        text_of(Message(1, "C1", NoticeKind.PAYMENT_RECEIVED, facts, {}))
+        for kind, facts in await bridge.notices()
+        if kind == "payment_received" and facts.get("waits")
+    ]
+
+
+async def test_d18_a_credit_that_paymo_does_not_get_warns_too(bridge: Bridge) -> None:
+    company = bridge.paymo.company
+    company.reminders = ("7", "0", "0")
+    company.set_status(company.numbered("INV-1").id, "sent")
+    await bridge.change(credits="notify")
+    (xero_id,) = bridge.xero.invoices
+    bridge.xero.books.apply_credit(xero_id, Decimal(40))
+    await bridge.look()
+
+    facts = await told(bridge)
+    said = text_of(Message(1, "C1", NoticeKind.PAYMENT_RECEIVED, facts, {}))
+    assert "Paymo doesn't record it, and may still remind the client about this invoice" in said
