@@ -108,12 +108,12 @@ def demo() -> None:
 @app.command()
 def sync(
     *,
-    once: Annotated[bool, typer.Option("--once", help="Sync each organisation once, then end.")] = (
-        False
-    ),
+    once: Annotated[
+        bool, typer.Option("--once", help="Sync each organisation once, then stop.")
+    ] = (False),
     workspace: Annotated[str, typer.Option(help="Only this one: Slack's id (T…) or ours.")] = "",
 ) -> None:
-    """Look at Xero now, or whenever organisations are due, without a web server."""
+    """Sync every organisation whenever it's due, without a web server."""
     settings = _settings()
     if workspace and not once:
         raise typer.BadParameter("--workspace goes with --once")
@@ -150,9 +150,9 @@ def init(  # noqa: PLR0913 - one option a setting
 ) -> None:
     """Write .env and manifest.yml here: ask for missing values, or take them from options.
 
-    It makes the encryption key, and tries what it was given at Slack and Xero. What is set already,
-    here or in the environment, stays. Exit status: 0 ready to serve, 1 something is missing or
-    refused, 2 something is malformed.
+    It makes the encryption key, and tries the values at Slack and Xero. Values set here or in the
+    environment stay. Exit status: 0 if ready to serve, 1 if something is missing or refused, 2 if
+    something is malformed.
     """
     options = {name.upper(): each for name, each in locals().items() if isinstance(each, str)}
     filling = Setup(
@@ -182,7 +182,7 @@ def doctor(
 ) -> None:
     """Check settings, database, keys, Slack, Xero and Paymo, and say what to do.
 
-    It changes nothing. Exit status: 0 all is well, 1 something is not, 2 the settings are not.
+    It changes nothing. Exit status: 0 if nothing fails, 1 if something does, 2 for bad settings.
     """
     if as_json:
         try:
@@ -202,7 +202,7 @@ def _unreadable(error: SettingsError) -> dict[str, Any]:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database to the newest version."""
+    """Migrate the database to the newest version."""
     url = _settings().database_url.get_secret_value()
     migrating = importlib.import_module("services.store.migrate")
     try:
@@ -221,7 +221,7 @@ def rotate_keys() -> None:
 
 @app.command("export-data")
 def export_data(*, workspace: _Workspace) -> None:
-    """Print as JSON all that is kept about a workspace; people are named, secrets are left out."""
+    """Print all data about a workspace as JSON, with people's names and without secrets."""
     _commands(_settings()).export_data(workspace)
 
 
@@ -243,16 +243,16 @@ def relink(
 ) -> None:
     """Find former exports again after the database was lost, and link them.
 
-    Connect the same company and organisation first. It shows what Xero and Paymo still say of the
-    exports and their payments, and writes it down after a yes. Typed again, it goes on with what
-    is left. Exit status: 0 all is linked, 1 something isn't.
+    Connect the same company and organisation first. The command shows what Xero and Paymo still
+    know of the exports and their payments, and saves it after a yes. Run again, it continues with
+    the rest. Exit status: 0 if all is linked, 1 if something isn't.
     """
     _commands(_settings()).relink(workspace, is_agreed=yes)
 
 
 @app.command()
 def forget(*, workspace: _Workspace) -> None:
-    """End a workspace's connections, then delete all that is kept about it."""
+    """End a workspace's connections, then delete everything about it."""
     settings = _settings()
     if sys.stdin.isatty():
         typer.confirm(f"Delete everything about workspace {workspace}, for good?", abort=True)

@@ -1,4 +1,4 @@
-"""What is said of many invoices: the lines of the table, and the report."""
+"""The sentences about a batch: the lines of its table, and its report."""
 
 from collections.abc import Iterator, Sequence
 

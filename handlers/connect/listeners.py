@@ -63,7 +63,7 @@ class ConnectListeners:
             await self.service.catch_up(person, checklist, replace(reply_to, view_id=view_id))
 
     async def submit(self, request: SlackRequest) -> None:
-        """Take the organisation for confirmed, have the channel hear what happens, and close."""
+        """Confirm the organisation, subscribe the channel, and close."""
         view, note = request.view, request.note
         person = replace(request.person, channel_id=note.channel_id)
         channel_id = str(field_of(view, names.CHANNEL).get("selected_conversation") or "")

@@ -1,4 +1,4 @@
-"""What is said of connecting, disconnecting and syncing."""
+"""The sentences about connecting, disconnecting and syncing."""
 
 from handlers import blocks
 from handlers.blocks import one_line

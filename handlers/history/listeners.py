@@ -72,7 +72,7 @@ class HistoryListeners:
         await reply.tell(request, question, blocks.actions([button], about=found.connection_id))
 
     async def restore_number(self, request: SlackRequest, number: str) -> None:
-        """Make the invoice with this number again in Paymo."""
+        """Restore the invoice with this number in Paymo."""
         named = _named(number, "restore")
         reply_to = await reply_target(self.workspaces, request)
         said = await self.restoring.restore_number(request.person, named, reply_to)
@@ -83,7 +83,7 @@ class HistoryListeners:
         await reply.begin(request, self.workspaces, self.undoing.undo)
 
     async def restore(self, request: SlackRequest) -> None:
-        """Make the invoice of the button again in Paymo; the button has done its work then."""
+        """Restore the button's invoice in Paymo, then settle the message."""
         try:
             said = await reply.begin(request, self.workspaces, self.restoring.restore)
         except AlreadyRequested as refusal:
@@ -92,12 +92,12 @@ class HistoryListeners:
         await reply.settle(request, said)
 
     async def accept_difference(self, request: SlackRequest) -> None:
-        """Take an invoice that differs for a good one."""
+        """Accept the difference on an exported invoice."""
         said = await self.undoing.accept(request.person, reply.export_id_of(request))
         await reply.tell(request, f"✅ {blocks.render(said)}")
 
     async def update(self, request: SlackRequest) -> None:
-        """Have the invoice in Xero made as it is in Paymo now."""
+        """Queue an update of Xero's invoice to match Paymo."""
         export_id = reply.export_id_of(request)
         reply_to = await reply_target(self.workspaces, request)
         said = await self.updating.ask(request.person, export_id, reply_to)

@@ -1,4 +1,4 @@
-"""The panel, the Home tab, status and help: where everything stands and how to go on."""
+"""The panel, the Home tab, status and help: how connections are, and what to do next."""
 
 import contextlib
 from dataclasses import dataclass, field, replace
@@ -126,7 +126,7 @@ class HomeListeners:
         await request.client.views_publish(user_id=person.user_id, view=view)
 
     async def uninstalled(self, request: SlackRequest) -> None:
-        """Stop working for a workspace that took the app away."""
+        """Stop working for a workspace that removed the app."""
         await self._gone(request)
 
     async def revoked(self, request: SlackRequest) -> None:

@@ -1,4 +1,4 @@
-"""What is said of matching clients."""
+"""The sentences about matching clients."""
 
 from handlers.blocks import counted, one_line
 from services.matching.service import MatchForm

@@ -1,1 +1,1 @@
-"""What channels subscribe to and are told."""
+"""Channels' subscriptions and notifications."""

@@ -1,4 +1,4 @@
-"""Subscribing channels, by command or in a modal, and posting what they are told."""
+"""Subscribing channels, by command or in a modal, and posting their notifications."""
 
 import difflib
 from collections.abc import Sequence
@@ -101,11 +101,11 @@ class NoticeListeners:
             await reply.tell(request, ASK[sharing], blocks.actions([button], about=about))
 
     async def subscribe_here(self, request: SlackRequest) -> None:
-        """Subscribe the channel of the question, now that somebody has read who reads along."""
+        """Subscribe the channel after the person confirmed who reads it."""
         await self._add(request, _wanted(request.value.splitlines()))
 
     async def resume(self, request: SlackRequest) -> None:
-        """Let a paused channel hear again what it heard, and say there that it does."""
+        """Resume a paused channel's notifications, and say so there."""
         listening = await self.service.resume(request.person, request.value)
         text = intro_text(listening)
         failed = await reply.introduce(request, listening.channel_id, text)
@@ -190,7 +190,7 @@ class NoticeListeners:
         await request.ack(blocks.listed([*own, *(Option(each, each) for each in fitting)]))
 
     async def unsubscribe(self, request: SlackRequest) -> None:
-        """Let the channel hear nothing any more."""
+        """Unsubscribe the channel."""
         channel_id = request.person_in_channel.channel_id
         removed = await self.service.unsubscribe(request.person, channel_id)
         await reply.tell(request, ended_text(channel_id, is_removed=removed))
@@ -262,7 +262,7 @@ class SlackNoticeBoard:
     clients: SlackClients
 
     async def post(self, message: Message) -> Spot:
-        """Post one notice and return where it stands."""
+        """Post one notice and return its spot."""
         client = await self.clients.client(message.workspace_id)
         with slack_refusals():
             try:

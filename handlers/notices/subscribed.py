@@ -1,4 +1,4 @@
-"""What is said of a channel's subscription: what it hears, and who may read along."""
+"""The sentences about a channel's subscription."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ def intro_text(listening: Listening) -> str:
 
 
 def told(listening: Listening) -> str:
-    """Say what a channel hears, as "payments and deletions, for Acme only, from 500.00"."""
+    """Describe a subscription, as "payments and deletions, for Acme only, from 500.00"."""
     only = f", for {one_line(listening.client_name)} only" if listening.client_name else ""
     least = f", from {listening.minimum:f}" if listening.minimum else ""
     return f"{listed([each.value for each in listening.topics])}{only}{least}"

@@ -1,4 +1,4 @@
-"""What notices say: one text for each kind, safe whatever the names in it."""
+"""The text of each kind of notification, safe whatever names are in it."""
 
 import re
 from collections.abc import Callable, Sequence

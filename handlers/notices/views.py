@@ -44,7 +44,7 @@ OWN_ZONE = "organisation"
 
 
 def subscribe_view(found: Listening | None, channel_id: str, about: About | None = None) -> Block:
-    """Draw the modal with what the channel hears now, or the usual."""
+    """Draw the modal with the channel's subscription, or the usual one."""
     topics = found.topics if found else USUAL_TOPICS
     client = None
     if found is not None and found.client_id is not None:
@@ -95,7 +95,7 @@ def own_zone(zone: str) -> Option:
 
 
 def resume_button(channel_id: str) -> Block:
-    """Return the button that lets a paused channel hear again what it heard before."""
+    """Return the button that resumes a paused channel's notifications."""
     return blocks.button("Resume Notifications", names.RESUME_CHANNEL, channel_id, style="primary")
 
 
@@ -109,7 +109,7 @@ def paused_blocks(found: Sequence[Listening]) -> list[Block]:
 
 
 def drift_buttons(facts: Facts) -> list[Block]:
-    """Return the button that brings Xero after Paymo, where that is safe."""
+    """Return the button that updates Xero to match Paymo, where that is safe."""
     is_safe = facts.get("side") == "Paymo" and not (facts.get("advice") or facts.get("by"))
     if not is_safe or not facts.get("differences"):
         return []
@@ -181,13 +181,13 @@ def _compare_again(facts: Facts) -> list[Block]:
 
 
 def _find_former(facts: Facts) -> list[Block]:
-    """Return the way to what a lost database knew, where that is the matter."""
+    """Return the button that finds exports of a lost database, where there are some."""
     find = ("Link Former Exports", names.FIND_FORMER, facts["connection_id"])
     return [blocks.button(*find, style="primary")] if facts.get("former") else []
 
 
 def _approval_buttons(facts: Facts) -> list[Block]:
-    """Return the second person's way on, where there is somebody."""
+    """Return the second person's buttons, where there is somebody."""
     cancel = button(Action.CANCEL, facts["export_id"])
     approve = button(Action.APPROVE, facts["approval"], style="primary")
     return [approve, cancel] if facts["is_open"] else [cancel]

@@ -1,4 +1,4 @@
-"""What the settings say, and what single people are told of roles and of approvals."""
+"""The sentences of the settings, and of messages about roles and approvals."""
 
 from collections.abc import Iterator
 from datetime import date
