@@ -21,7 +21,7 @@ NEVER = {
     "undo": r"(?i:\b(?:tak(?:e|es|ing)|took|taken) back\b|\btakes? \S+(?: \S+)? back\b)",
     "a command is typed": r"\b(?:[Rr]un|[Ee]nter) (?:`|…|/paymo-xero)",
     "approved, draft, voided, deleted": r"\b(?:AUTHORISED|SUBMITTED|DRAFT|VOIDED|DELETED)\b",
-    "active and plain": r"\b(?i:it is noted|(?:is|are) told of|by itself|by themselves|hears? of)\b",
+    "active": r"\b(?i:it is noted|(?:is|are) told of|by (?:itself|themselves)|hears? of)\b",
     "it is so": r"(?i:\bstands?\b(?!-))",
     "no small talk": r"\b(?:[Pp]lease|[Oo]ops|[Ss]uccessfully|[Ss]orry)\b",
     "one space": r"\S {2,}\S",
@@ -33,6 +33,7 @@ _END = re.compile(r"[.!?](?:[*_`”)\"]*)\s+|\n+")
 _NAMED = re.compile(r"\bPaymo (?:& |→ )?Xero\b")
 _BUTTONS = {"button", "link_button"}
 _PRESSED = {"yes", "submit"}  # the arguments that label a button
+_PRESSED_IN = re.compile(r"\b[Pp]ress \*?([A-Z]\w+(?: [A-Z]\w+)*)")  # a sentence
 _SMALL = {
     "a",
     "an",
@@ -220,6 +221,21 @@ def test_buttons_are_short_acts_in_title_case() -> None:
 
     assert len(labels) > 60
     assert {each for each in labels if mislabelled(each)} == set()
+
+
+def test_a_button_that_a_sentence_names_is_there() -> None:
+    labels = {
+        part.value.strip("|<>…")
+        for file in (ROOT / "handlers").rglob("*.py")
+        for part in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    }
+    said = [each for place in places() for _, each in sentences(place)]
+    said += [(ROOT / place).read_text(encoding="utf-8") for place in _DOCS]
+
+    named = {name for each in said for name in _PRESSED_IN.findall(each)}
+    assert len(named) > len(_PRESSED)
+    assert named - labels == set()
 
 
 @pytest.mark.parametrize("room", _PARTED)
