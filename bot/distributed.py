@@ -58,7 +58,7 @@ class DistributedWork:
         self.worker = self.tasks.start(self._keep_working(), "worker")
 
     async def nudge(self, job: Job, key: int) -> None:
-        """Have some worker look at this row soon."""
+        """Have some worker take this row soon."""
         task = self.app.configure_task(_LOOK, queueing_lock=f"{job}:{key}")
         try:
             await task.defer_async(job=job.value, key=key)

@@ -114,7 +114,7 @@ class AfterAnswers:
         return departure
 
     async def nudge(self, job: Job, key: int) -> None:
-        """Have a worker look at this row soon, but not before Slack has its answer."""
+        """Have a worker take this row soon, but not before Slack has its answer."""
         departure = _AWAITED.get()
         if departure is None or departure.gone.is_set():
             await self.work.nudge(job, key)

@@ -121,7 +121,7 @@ _STORED = ("database", "migrations", "disk")
 
 @dataclass(frozen=True, slots=True)
 class Webhooks:
-    """Webhooks: verified, answered at once, and only ever taken as a hint to look."""
+    """Webhooks: verified, answered at once, and only ever taken as a hint."""
 
     xero_key: str = field(repr=False)
     hints: HintService

@@ -1,6 +1,6 @@
 """Work: tasks that outlive what started them, and the engine that carries nudges in one process.
 
-A nudge says "look at row X now". Rows are taken under a lease, so a nudge that is lost or
+A nudge says "work on row X now". Rows are taken under a lease, so a nudge that is lost or
 doubled does no harm: the clock finds whatever is due.
 """
 
@@ -30,7 +30,7 @@ class Engine(Protocol):
         """Prepare, and start working."""
 
     async def nudge(self, job: Job, key: int) -> None:
-        """Look at this row soon."""
+        """Have this row worked on soon."""
 
     async def stop(self, patience: timedelta) -> None:
         """Start nothing new, and let running work end."""
@@ -92,7 +92,7 @@ class EmbeddedWork:
         """Nothing has to be prepared."""
 
     async def nudge(self, job: Job, key: int) -> None:
-        """Look at this row soon."""
+        """Have this row worked on soon."""
         nudge = (job, key)
         if self.is_stopping or nudge in self.waiting:
             return
@@ -148,7 +148,7 @@ class Alarm:
     tasks: Tasks
 
     def __call__(self, job: Job, key: int, after: timedelta) -> None:
-        """Have this row looked at then."""
+        """Have this row worked on then."""
         asyncio.get_running_loop().call_later(after.total_seconds(), self._ring, job, key)
 
     def _ring(self, job: Job, key: int) -> None:
