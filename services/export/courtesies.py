@@ -1,11 +1,11 @@
 """Courtesies after an export: a note in Xero's history, and Paymo's PDF as an attachment.
 
-Both are courtesies: when they fail, or the day's calls run short, the export is as good without
-them. Neither is done twice; what may have arrived is not sent again.
+If they fail, or the day's calls run short, the export is complete without them. Neither is done
+twice: whatever may have arrived isn't sent again.
 
-Xero has no way to write many notes with one call. So those of a batch are written one by one after
-its report, only while there is nothing else to do and plenty of the day's calls is left; what there
-is no room for is dropped, and the history says so.
+Xero can't take many notes in one call. So a batch's notes are written one by one after its report,
+while nothing else is due and at least half of the day's calls are left. The others are dropped, and
+the history says so.
 """
 
 import re

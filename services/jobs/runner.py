@@ -1,4 +1,4 @@
-"""The runner: whatever wants work is a row, and this is the one way to bring a row on.
+"""The runner: all work is rows, and only the runner works on them.
 
     take     the row that is due, leased to this worker for 20 seconds: fence + 1, tries + 1
     run      the step; meanwhile the lease is renewed, so that a killed worker's row is soon free

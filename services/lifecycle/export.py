@@ -1,7 +1,7 @@
 """An export's states, from the request to the invoice in Xero.
 
-A worker follows the arrows under the row's fence and is `Lost` where somebody took the row since;
-what people press answers False where somebody was faster.
+A worker follows the arrows under the row's fence; `Lost` means that somebody took the row since.
+What people press returns False if somebody was faster.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""An organisation's contacts by what tells who they are, read once by this process and kept up.
+"""An index of an organisation's contacts, read once by each process and kept up to date.
 
-Beside the names that is what proves it: tax numbers and e-mail addresses, however they are written.
-What people type is searched for among all of them; how alike names are is worked out where a client
-is to be recognised, which takes longer, so names are read for that a few at a time.
+It holds names, and what proves an identity: tax numbers and e-mail addresses, in any spelling.
+Searching for what people type is cheap. Recognising a client compares names word by word, which
+takes longer, so names are prepared for that a few at a time.
 """
 
 import asyncio

@@ -219,10 +219,10 @@ def _has_figures(words: Sequence[Word]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """From 0 to 100, with the reason; only what says the same name may be called `is_same`.
+    """A score from 0 to 100, with its reason; `is_same` holds only for the same name.
 
-    `fine` orders names of one score; `is_near` says that every word is surely meant as its
-    like in the other name, and `is_whole` that every word has one.
+    `fine` orders names of one score. `is_near`: every word is surely a spelling of one in the
+    other name. `is_whole`: every word has a similar one there.
     """
 
     score: int

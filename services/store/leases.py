@@ -1,13 +1,13 @@
-"""Leases: one worker at a time is at a row, and a killed one keeps it for seconds.
+"""Leases: one worker at a time has a row, and a killed one keeps it for seconds only.
 
-A lease ends where its worker lets go of the row, and runs out where nobody renews it. Whoever wants
-something else of a row meanwhile takes it away (`wanted`), and the worker writes nothing more:
-each of its writes is fenced.
+A lease ends when its worker lets go of the row, and expires if nobody renews it. Whoever wants
+something else done with the row takes it away (`wanted`); each write of the former worker is
+fenced, so it writes nothing more.
 
 A write to a remote system may take effect until the call's whole time is over. The row keeps
 `sent_at`, committed before the request leaves and cleared by an answer that settles what came of
-it. Whoever takes the row over may search at once for what was done. Nothing is sent again, and
-nothing is said not to be there, before the call is over.
+it. Whoever takes the row over may look it up at once. Nothing is sent again, and nothing counts as
+missing, before the call is over.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

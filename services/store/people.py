@@ -1,7 +1,7 @@
-"""People: their roles, whom the app has met, what Slack calls them, who looks at Home.
+"""People: their roles, names, first meeting with the app, and Home tabs to redraw.
 
-A Home tab that is out of date is drawn again a few seconds later, whatever happened meanwhile:
-what concerns a person marks their row (`outdate`), and the outbox publishes it.
+Whatever concerns a person marks their Home as out of date (`outdate`); a few seconds later the
+outbox publishes it once, with everything that happened meanwhile.
 """
 
 from collections.abc import Collection

@@ -1,7 +1,7 @@
-"""The database as a whole: is it current, is it ours alone, and what is thrown away.
+"""The database as a whole: its version, its only process, and what is deleted.
 
-A lease keeps two processes from doing the same thing. Where the process that took it is known to be
-gone, waiting for its end would only keep people waiting.
+A lease keeps two processes from doing the same thing. If the only process restarts, its old leases
+are released at once instead of expiring.
 """
 
 import contextlib

@@ -3,8 +3,8 @@
 Xero is asked twice, the second time by id, in the same organisation. A copy of Paymo's invoice is
 kept. Payments typed in Paymo belong to people, so a person is asked first.
 
-Time and expenses hang on an invoice's lines, and the invoice on its project. One that is made again
-has other lines, so everything is tied anew as far as it is still free, read back, and compared.
+Time and expenses belong to an invoice's lines, and the invoice to its project. A restored invoice
+has new lines, so whatever is still free is linked again, read back and compared.
 """
 
 import contextlib

@@ -1,9 +1,9 @@
 """What people do by hand to exported invoices: edits on either side, deletions in Paymo.
 
-It is told once, and nothing moves. Xero says by itself what changed there; Paymo is asked by one
-list for a hundred invoices, the longest unchecked first, so that a sweep is one call. Those that
-Paymo told something of, or that its copied list says were changed, come before all others. A list
-may leave things out: what it does not show as it was is read singly, at most fifty in one sweep.
+Each is notified once, and nothing moves. Xero's list of changes shows its edits. Paymo takes one
+call a sweep: a list of a hundred invoices, hinted ones first (by a webhook, or by the copied list),
+then those checked longest ago. A list may leave things out, so whatever it shows changed is read
+singly, at most fifty in one sweep.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Paymo's REST API, as far as the bridge needs it."""
+"""Paymo's REST API, as far as this program needs it."""
 
 from services.clients.paymo.client import PaymoClient, PaymoClients
 from services.clients.paymo.wire import (

@@ -1,4 +1,4 @@
-"""Paymo's REST API, as far as the bridge needs it (github.com/paymoapp/api, and its help pages).
+"""Paymo's REST API, as far as this program needs it (github.com/paymoapp/api, and its help pages).
 
 Paymo knows no idempotency key, no bulk writes and no sorting; every answer wraps objects in a
 list named after the resource. Amounts are read exactly as they stand on the wire.

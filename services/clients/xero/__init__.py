@@ -1,4 +1,4 @@
-"""Xero's accounting API and its connections, as far as the bridge needs them."""
+"""Xero's accounting API and its connections, as far as this program needs them."""
 
 from services.clients.xero.client import AppliedCredit, XeroClient, XeroClients, applied_credits
 from services.clients.xero.wire import (
