@@ -277,3 +277,25 @@ async def requeue_due(session: Session, connection: Connection, now: datetime) -
     for export in await exports.list_refused(session, connection):
         if export.due_at is not None and export.due_at <= now:
             await Recheck(session, connection, export).requeue(now, {})
+
+
+def overridden(export: Export, case: Case, at: datetime) -> AuditNote:
+    """Return what the history says of a tax that somebody let through."""
+    account = case.account
+    carried = case.ledger.rate_of(account) if account is not None else None
+    return AuditNote(
+        "tax_overridden",
+        at,
+        export.requested_by,
+        export_id=export.id,
+        before={
+            "account": account.title if account is not None else "",
+            "xero": case.ledger.written(carried) if carried is not None else "",
+        },
+        after={"paymo": case.ledger.written(case.invoice.rate)},
+    )
+
+
+def is_other(export: Export, invoice: Invoice) -> bool:
+    """Say whether Paymo's invoice was changed since the person saw it."""
+    return export.seen_updated_on is not None and invoice.updated_on != export.seen_updated_on

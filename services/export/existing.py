@@ -1,7 +1,7 @@
 """What an earlier try left in Xero: the invoice, and the contact."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -74,13 +74,11 @@ class ExistingInvoices:
     async def find_former(self, connection: Connection, export: Export) -> XeroInvoice | None:
         """Return what was exported before the database was lost, by its link to Paymo.
 
-        Only what goes without a number can be there unseen, and only what is older than this
-        connection: for all others Xero refuses the number, or nobody could have sent it.
+        For all that can't be there unseen, Xero refuses the number, or nobody could have sent it.
         """
-        day = str((export.sent or {}).get("Date", ""))
-        if _sent(export, "InvoiceNumber") or not was_before(connection, day):
+        if not may_be_unseen(connection, export.sent or {}):
             return None
-        reference = _sent(export, "Reference")
+        day, reference = _sent(export, "Date"), _sent(export, "Reference")
         since = datetime.fromisoformat(day).replace(tzinfo=UTC) - _EARLIER
         try:
             found = await self._client(connection).find_own("", reference, since)
@@ -163,6 +161,11 @@ class ExistingInvoices:
         return self.xero.client(connection.tenant_id, connection.grant_id)
 
 
+def may_be_unseen(connection: Connection, sent: Mapping[str, object]) -> bool:
+    """Say whether it may be in Xero unseen: without a number, and older than this connection."""
+    return not sent.get("InvoiceNumber") and was_before(connection, str(sent.get("Date", "")))
+
+
 def was_before(connection: Connection, day: str) -> bool:
     """Say whether an invoice of this day may have been exported before this connection began."""
     return bool(day) and day <= connection.created_at.date().isoformat()
@@ -227,15 +230,12 @@ class Contacts:
         self,
         connection: Connection,
         export: Export,
-        invoice: Invoice,
         at_most_old: timedelta = _NOW,
     ) -> Found:
         """Check the chosen contact in Xero, and follow a merged one; add nothing.
 
         Within `at_most_old`, Xero isn't asked again about one that was active.
         """
-        if export.contact_id == NEW_CONTACT:
-            return await self._find_new(connection, export, invoice)
         known = await self._known(connection, export.contact_id, at_most_old)
         if known is not None:
             return Found(known.contact_id, known.name)
@@ -285,7 +285,7 @@ class Contacts:
             return None
         return known if self.now() - known.asked_at < at_most_old else None
 
-    async def _find_new(self, connection: Connection, export: Export, invoice: Invoice) -> Found:
+    async def find_new(self, connection: Connection, export: Export, invoice: Invoice) -> Found:
         """Look for the contact that a lost answer left, or for another one with this name."""
         adding = adding_of(invoice)
         if not adding.name:

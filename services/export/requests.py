@@ -9,7 +9,7 @@ from services.clients.xero import Addition
 from services.errors import AlreadyRequested, NotAccepted, ServiceError
 from services.export import approvals, claims, forms, ledger_settings, refusals
 from services.export.checking import Recheck
-from services.export.drafts import CLOSED, draft_of
+from services.export.drafts import CLOSED
 from services.jobs.runner import Work
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
@@ -50,9 +50,10 @@ class ExportRequests:
         now = self.now()
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
-            draft, _ = await draft_of(session, draft_id, person)
-            if draft.connection_id != connection.id:
-                raise ServiceError(CLOSED)  # it shows another organisation
+            draft = await drafts.find(session, draft_id)
+            own = (person.user_id, connection.id)
+            if draft is None or (draft.user_id, draft.connection_id) != own:
+                raise ServiceError(CLOSED)  # it may show another organisation
             choice = _with_actions(draft, choice)
             invoice = await _sendable(session, connection, draft, choice, now)
             asked = claims.Request(person.user_id, reply_to, now, choice, invoice)

@@ -25,13 +25,13 @@ from services.export import approvals, checking, ledger_settings, refusals
 from services.export.approvals import Shown, Telling
 from services.export.checking import Recheck
 from services.export.claims import seen_columns
-from services.export.existing import Contacts, ExistingInvoices, Found
+from services.export.existing import Contacts, ExistingInvoices, Found, may_be_unseen
 from services.export.ledger_settings import Mirror
 from services.export.recording import Recorder
 from services.export.refusals import Refused, from_xero, is_taken, is_url_refused
 from services.jobs import policy
 from services.jobs.policy import PARKED, Wait
-from services.jobs.runner import Step, Turn
+from services.jobs.runner import Step, Turn, both
 from services.lifecycle import export as lifecycle
 from services.lifecycle.export import ExportColumns
 from services.mapping import taxes
@@ -42,7 +42,6 @@ from services.model.export import NEW_CONTACT, ExportState, RefusalCode, Wish
 from services.model.invoice import Links
 from services.model.jobs import Job
 from services.store import audit, connections, exports, leases
-from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
 
@@ -62,36 +61,42 @@ class Preparer:
     links: Links
     now: Callable[[], datetime]
 
-    async def prepare(self, connection: Connection, export: Export) -> None:
+    async def prepare(self, connection: Connection, export: Export) -> bool:
         """Read, check and write down what will be sent, under which key. Raises `Refused`.
 
         Everything is checked before anything is written to Xero, a new contact included. What a
-        second person has to approve is left awaiting that.
+        second person has to approve is left awaiting that. Returns whether it is noted that it
+        leaves, which is so if nothing is asked before it does.
         """
-        invoice = await self._invoice(connection, export)
-        await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
-        # Nobody is asked to approve what Xero would refuse.
-        at_most_old = _AS_IN_FORM if connection.approve_above is None else timedelta(0)
-        found = await self.contacts.find_chosen(connection, export, invoice, at_most_old)
-        ledger, sent = await self._judged(connection, export, invoice, found)
+        invoice, (found, ledger) = await both(
+            self._invoice(connection, export), self._known(connection, export)
+        )
+        if export.contact_id == NEW_CONTACT:
+            found = await self.contacts.find_new(connection, export, invoice)
+            ledger = await self._ledger(connection, found)
+        sent = await self._judged(export, invoice, found, ledger)
         shown, is_added = Shown(invoice, sent), found.contact_id == NEW_CONTACT
         if is_added:
             added = await self._added(connection, export, shown)
             if added is None:
-                return
-            found = added
-            ledger, sent = await self._judged(connection, export, invoice, found)
+                return False
+            found, ledger = added, await self._ledger(connection, added)
+            sent = await self._judged(export, invoice, found, ledger)
         values = checking.written(export, invoice, found.name, sent)
         values["remark"] = _remark(found)
+        leaves = export.sent_at is None and not may_be_unseen(connection, sent)
+        if leaves:
+            values["sent_at"] = self.now()
         case = Case(invoice, checking.choice_of(export), ledger)
         is_new = values["idempotency_key"] != export.idempotency_key
         async with self.database.sessions.begin() as session:
             # What adds a contact was let through before that.
             if not is_added and not await self._let_through(session, connection, export, shown):
-                return
+                return False
             await lifecycle.mark_sending(session, export, values)
             if is_new and taxes.is_overridden(case):
-                audit.record(session, connection, _overridden(export, case, self.now()))
+                audit.record(session, connection, checking.overridden(export, case, self.now()))
+        return leaves
 
     async def _added(self, connection: Connection, export: Export, shown: Shown) -> Found | None:
         """Add the client to Xero as a contact, unless that needs a second person first."""
@@ -126,7 +131,7 @@ class Preparer:
         except NotFound:
             raise checking.gone(export) from None
         # What a second person was shown is known by more than the time of its last change.
-        if not export.approval_key and _is_other(export, invoice):
+        if not export.approval_key and checking.is_other(export, invoice):
             raise checking.changed(export, invoice)
         return invoice
 
@@ -135,7 +140,7 @@ class Preparer:
     ) -> bool:
         """Say whether it goes now; what a second person was shown and is another by now fails."""
         is_as_shown = export.approval_key in {"", shown.key_for(export)}
-        if not is_as_shown and _is_other(export, shown.invoice):
+        if not is_as_shown and checking.is_other(export, shown.invoice):
             raise checking.changed(export, shown.invoice)
         at = Telling(self.now(), self.links)
         if await approvals.let_through(session, connection, export, shown, at):
@@ -144,16 +149,29 @@ class Preparer:
             raise Lost
         return False
 
-    async def _judged(
-        self, connection: Connection, export: Export, invoice: Invoice, found: Found
-    ) -> tuple[LedgerSettings, dict[str, object]]:
-        """Return what would be sent, and by which settings. Raises `Refused`."""
+    async def _known(self, connection: Connection, export: Export) -> tuple[Found, LedgerSettings]:
+        """Return what is known without the invoice: the chosen contact, and what checks need."""
+        await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
+        if export.contact_id == NEW_CONTACT:
+            found = Found(NEW_CONTACT)
+        else:
+            # Nobody is asked to approve what Xero would refuse.
+            at_most_old = _AS_IN_FORM if connection.approve_above is None else timedelta(0)
+            found = await self.contacts.find_chosen(connection, export, at_most_old)
+        return found, await self._ledger(connection, found)
+
+    async def _ledger(self, connection: Connection, found: Found) -> LedgerSettings:
         async with self.database.sessions() as session:
             ledger = await ledger_settings.load(session, connection, found.contact_id)
-        ledger = replace(ledger, merged_from=found.merged_from, namesake=found.namesake)
+        return replace(ledger, merged_from=found.merged_from, namesake=found.namesake)
+
+    async def _judged(
+        self, export: Export, invoice: Invoice, found: Found, ledger: LedgerSettings
+    ) -> dict[str, object]:
+        """Return what would be sent. Raises `Refused`."""
         url = self.links.paymo_for_xero(invoice.id)
         try:
-            return ledger, checking.checked(export, invoice, ledger, found.contact_id, url)
+            return checking.checked(export, invoice, ledger, found.contact_id, url)
         except Refused:
             async with self.database.sessions.begin() as session:
                 await lifecycle.note(session, export, seen_columns(invoice))
@@ -251,19 +269,21 @@ class ExportStep(Step[Export]):
     async def _send(self, connection: Connection, export: Export) -> None:
         if await self._has_arrived(connection, export):
             return
-        is_first = export.state is ExportState.QUEUED
-        if is_first and not await self._is_prepared(connection, export):
-            return
-        created = await self._sent(connection, export, is_first=is_first)
+        is_first, has_left = export.state is ExportState.QUEUED, False
+        if is_first:
+            has_left = await self.preparer.prepare(connection, export)
+            if await self._is_settled(connection, export):
+                return
+        created = await self._sent(connection, export, is_first=is_first, has_left=has_left)
         if created is not None:
             await self.recorder.succeed(connection, export, created)
 
     async def _sent(
-        self, connection: Connection, export: Export, *, is_first: bool
+        self, connection: Connection, export: Export, *, is_first: bool, has_left: bool
     ) -> XeroInvoice | None:
         """Send it; None if its outcome is unknown, or somebody else has it."""
         try:
-            return await self._create(connection, export)
+            return await self._create(connection, export, has_left=has_left)
         except NotFound as refusal:
             raise from_xero(refusal) from refusal
         except Rejected as refusal:
@@ -281,16 +301,15 @@ class ExportStep(Step[Export]):
                     await lifecycle.put_back(session, export)
             raise
 
-    async def _is_prepared(self, connection: Connection, export: Export) -> bool:
-        """Prepare it, and say whether it goes now; else it awaits a second person, or is there."""
-        await self.preparer.prepare(connection, export)
+    async def _is_settled(self, connection: Connection, export: Export) -> bool:
+        """Say whether nothing is to be sent: it awaits a second person, or is there already."""
         if export.state is ExportState.AWAITING:
             await self.recorder.tell_awaiting(connection, export)
-            return False
+            return True
         former = await self.existing.find_former(connection, export)
         if former is not None:
             await self.recorder.succeed(connection, export, former)
-        return former is None
+        return former is not None
 
     async def _link(self, connection: Connection, export: Export) -> None:
         found = await self.existing.find_same_number(connection, export)
@@ -344,27 +363,27 @@ class ExportStep(Step[Export]):
             await lifecycle.put_back(session, export)
         return True
 
-    async def _create(self, connection: Connection, export: Export) -> XeroInvoice:
+    async def _create(
+        self, connection: Connection, export: Export, *, has_left: bool
+    ) -> XeroInvoice:
         try:
-            return await self._create_once(connection, export)
+            return await self._create_once(connection, export, has_left=has_left)
         except Rejected as refusal:
             if not is_url_refused(refusal) or not await self.preparer.leave_out_url(export):
                 raise
-        return await self._create_once(connection, export)
+        return await self._create_once(connection, export, has_left=False)
 
-    async def _create_once(self, connection: Connection, export: Export) -> XeroInvoice:
+    async def _create_once(
+        self, connection: Connection, export: Export, *, has_left: bool
+    ) -> XeroInvoice:
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
-        earlier = export.sent_at
-        async with self.database.sessions.begin() as session:
-            await lifecycle.leave(session, export, self.now())
+        earlier = None if has_left else export.sent_at
+        if not has_left:
+            async with self.database.sessions.begin() as session:
+                await lifecycle.leave(session, export, self.now())
         with leases.answered(export, earlier):
             body = checking.body_of(export)
             return await xero.create_invoice(body, key=export.idempotency_key)
-
-
-def _is_other(export: Export, invoice: Invoice) -> bool:
-    """Say whether Paymo's invoice was changed since the person saw it."""
-    return export.seen_updated_on is not None and invoice.updated_on != export.seen_updated_on
 
 
 def _remark(contact: Found) -> str:
@@ -375,19 +394,3 @@ def _remark(contact: Found) -> str:
             f"{contact.name}."
         )
     return contact.said
-
-
-def _overridden(export: Export, case: Case, at: datetime) -> AuditNote:
-    account = case.account
-    carried = case.ledger.rate_of(account) if account is not None else None
-    return AuditNote(
-        "tax_overridden",
-        at,
-        export.requested_by,
-        export_id=export.id,
-        before={
-            "account": account.title if account is not None else "",
-            "xero": case.ledger.written(carried) if carried is not None else "",
-        },
-        after={"paymo": case.ledger.written(case.invoice.rate)},
-    )

@@ -58,6 +58,8 @@ log = structlog.get_logger(__name__)
 _RENEWED_EVERY = timedelta(seconds=5)
 
 R = TypeVar("R", bound=Leased)
+A = TypeVar("A")
+B = TypeVar("B")
 After = Callable[[], Awaitable[None]]
 Run = Callable[[int], Awaitable[object]]
 
@@ -316,6 +318,16 @@ class Worker:
             log.exception("job_failed", job=job, key=key)
             if not is_outage(error):
                 await self.count(job, key)
+
+
+async def both(one: Awaitable[A], other: Awaitable[B]) -> tuple[A, B]:
+    """Do both at the same time; if both fail, the first one's failure counts."""
+    first, second = await asyncio.gather(one, other, return_exceptions=True)
+    if isinstance(first, BaseException):
+        raise first
+    if isinstance(second, BaseException):
+        raise second
+    return first, second
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
@@ -179,12 +178,10 @@ async def trouble_of(session: AsyncSession, connection: Connection) -> str:
 
 async def add_task(session: AsyncSession, task: Task) -> Task | None:
     """Add the task, or return None where the same one already waits."""
-    try:
-        async with session.begin_nested():
-            session.add(task)
-    except IntegrityError:
-        return None
-    return task
+    values = {name: value for name, value in vars(task).items() if not name.startswith("_")}
+    added = insert_into(session, Task).values(values).on_conflict_do_nothing().returning(Task)
+    found: Task | None = await session.scalar(added)
+    return found
 
 
 async def redirect_task(session: AsyncSession, wanted: Task) -> bool:

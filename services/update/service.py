@@ -189,7 +189,7 @@ class UpdateStep(XeroTaskStep):
         """Return the contact in Xero; one that was merged is followed, and is no change."""
         export = about.export
         if export.client_id in (None, invoice.client_id):
-            await self.contacts.find_chosen(about.connection, export, invoice)
+            await self.contacts.find_chosen(about.connection, export)
             return export.contact_id
         async with self.database.sessions() as session:
             return await matches.contact_of(session, about.connection, invoice.client_id)
