@@ -42,6 +42,7 @@ from services.export.refusals import (
 )
 from services.lifecycle import batch as batch_lifecycle
 from services.lifecycle import export as lifecycle
+from services.lifecycle.export import ExportColumns, Leaving
 from services.mapping.case import LedgerSettings, adding_of
 from services.model import chunks
 from services.model.export import NEW_CONTACT, ExportState, RefusalCode
@@ -223,10 +224,10 @@ class GroupSender:
             # What the mirror says is old, and the cures are made of it.
             await self.mirror.refresh_ledger(go.connection, at_most_old=timedelta(0))
 
-    async def _write_down(self, go: _Go, members: Sequence[Member]) -> list[Export]:
+    async def _write_down(self, go: _Go, members: Sequence[Member]) -> Sequence[Export]:
         """Save what each will send, and under which key; leave out refused ones."""
         refused: list[tuple[Export, Refused]] = []
-        group: list[Export] = []
+        leaving: dict[Export, Leaving] = {}
         async with self.database.sessions.begin() as session:
             await batch_lifecycle.go_on(session, go.batch)
             connection = await connections.get(session, go.connection.id)
@@ -234,15 +235,18 @@ class GroupSender:
             known = _Known(session, connection, ledger)
             for member in members:
                 try:
-                    if taken := await self._write(go, known, member):
-                        group.append(taken)
+                    if prepared := await self._prepared(go, known, member):
+                        now = self.now()
+                        leaving[member[1]] = Leaving(prepared, now, now + _ALONE_AFTER)
                 except Refused as refusal:
                     refused.append((member[1], refusal))
+            group = await lifecycle.send_in_group(session, leaving)
         for export, why in refused:
             await self._refuse(go, export, why)
         return group
 
-    async def _write(self, go: _Go, known: _Known, member: Member) -> Export | None:
+    async def _prepared(self, go: _Go, known: _Known, member: Member) -> ExportColumns | None:
+        """Return what to write down, or None where a second person has to approve first."""
         row, export = member
         session = known.session
         checking.require_same_organisation(go.connection, export)
@@ -251,17 +255,13 @@ class GroupSender:
         contact_id = ledger.contact.contact_id if ledger.contact else export.contact_id
         url = "" if go.leaves_out_url else self.links.paymo_for_xero(invoice.id)
         sent = checking.checked(export, invoice, ledger, contact_id, url)
-        now = self.now()
-        at = Telling(now, self.links)
-        shown = Shown(invoice, sent)
+        at, shown = Telling(self.now(), self.links), Shown(invoice, sent)
         if not await approvals.let_through(session, known.connection, export, shown, at):
             return None
         name = ledger.contact.name if ledger.contact else ""
         values = checking.written(export, invoice, name, sent)
         values["contact_id"] = contact_id
-        if not await lifecycle.send_in_group(session, export, values, now, now + _ALONE_AFTER):
-            return None
-        return export
+        return values
 
     async def _settle(self, go: _Go, export: Export, created: XeroInvoice | None) -> None:
         """Record what Xero refused or didn't answer."""

@@ -39,7 +39,6 @@ from services.store import (
     batches,
     connections,
     drafts,
-    exports,
     matches,
     numbered,
 )
@@ -353,8 +352,7 @@ class BatchStep(Step[Batch]):
         alone: list[int] = []
         async with self.database.sessions.begin() as session:
             await lifecycle.go_on(session, batch)
-            carried = await batches.list_exports(session, batch.id)
-            waiting = [each for each in carried if each.state in exports.WAITING]
+            waiting = await batches.list_waiting(session, batch.id, is_apart=True)
             adding = {each.client_id for each in waiting if each.due_at is not None}
             lacking = [
                 each
@@ -382,8 +380,7 @@ class BatchStep(Step[Batch]):
         batch, now = turn.row, self.now()
         async with self.database.sessions.begin() as session:
             await lifecycle.advance(session, batch)
-            found = await batches.list_exports(session, batch.id)
-            waiting = [each for each in found if each.state in exports.WAITING]
+            waiting = await batches.list_waiting(session, batch.id)
             if waiting:
                 times = [each.due_at for each in waiting if each.due_at is not None]
                 due_at = max(now + _PACE, min(times, default=now))

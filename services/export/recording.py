@@ -1,7 +1,6 @@
 """Writing down what came of an export, and telling it."""
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -115,12 +114,8 @@ class Recorder:
         """
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
         whole = [(export, await xero.read_whole(created)) for export, created in made]
-        done: list[Export] = []
         async with self.database.sessions.begin() as session:
-            for export, created in whole:
-                with suppress(Lost):
-                    await self._mark(session, export, created, is_linked=is_linked)
-                    done.append(export)
+            done = await self._mark(session, whole, is_linked=is_linked)
             if not done:
                 return done
             await self._tell_exported(session, connection, done)
@@ -136,15 +131,22 @@ class Recorder:
         return done
 
     async def _mark(
-        self, session: Session, export: Export, created: XeroInvoice, *, is_linked: bool
-    ) -> None:
-        found = _found(export, created)
-        found |= {"is_linked": is_linked, "made_by": "" if is_linked else self.xero.app}
-        found["exported_at"] = self.now()
-        if differs := difference(export, created):
-            await lifecycle.mark_different(session, export, found, differs)
-        else:
-            await lifecycle.mark_exported(session, export, found)
+        self, session: Session, made: Sequence[tuple[Export, XeroInvoice]], *, is_linked: bool
+    ) -> list[Export]:
+        """Write down what Xero states; return the exports that nobody else has taken."""
+        same: dict[Export, ExportColumns] = {}
+        different: dict[Export, tuple[ExportColumns, str]] = {}
+        for export, created in made:
+            found = _found(export, created)
+            found |= {"is_linked": is_linked, "made_by": "" if is_linked else self.xero.app}
+            found["exported_at"] = self.now()
+            if differs := difference(export, created):
+                different[export] = found, differs
+            else:
+                same[export] = found
+        marked = {*await lifecycle.mark_exported(session, same)}
+        marked |= {*await lifecycle.mark_different(session, different)}
+        return [export for export, _ in made if export in marked]
 
     async def fail(self, connection: Connection, export: Export, refusal: Refused) -> None:
         """Record the refusal, and tell it with what helps."""
@@ -217,8 +219,8 @@ class Recorder:
             for export in done
         ]
         await notices.enqueue_all(session, connection, cards, self.now())
-        for export in done:
-            audit.record(session, connection, self._exported(connection, export))
+        entries = [self._exported(connection, export) for export in done]
+        await audit.record_all(session, connection, entries)
 
     def _exported(self, connection: Connection, export: Export) -> AuditNote:
         after = {

@@ -7,7 +7,7 @@ What people press returns False if somebody was faster.
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from services.lifecycle.machine import Machine
 from services.model.export import ExportState, RefusalCode, Wish
@@ -75,6 +75,14 @@ class ExportColumns(TypedDict, total=False):
     batch_id: int | None
 
 
+class Leaving(NamedTuple):
+    """What leaves in a group, when, and until when it is the group's."""
+
+    prepared: ExportColumns
+    now: datetime
+    until: datetime
+
+
 machine = Machine("export", Export, Export.state, ExportColumns)
 
 
@@ -91,17 +99,18 @@ def mark_sending(_export: Export, prepared: ExportColumns) -> ExportColumns:
     return prepared
 
 
-@machine.press(
-    [ExportState.QUEUED],
-    ExportState.SENDING,
-    as_read=[Export.fence],
-    grows=[Export.fence, Export.tries],
-)
-def send_in_group(
-    _export: Export, prepared: ExportColumns, now: datetime, until: datetime
-) -> ExportColumns:
+@machine.together([ExportState.QUEUED], ExportState.SENDING)
+def send_in_group(export: Export, leaving: Leaving) -> ExportColumns:
     """A batch takes it, and writes down what leaves now with others; alone again after `until`."""
-    return {**prepared, "sent_at": now, "due_at": until, "leased_until": until}
+    taken: ExportColumns = {"fence": export.fence + 1, "tries": export.tries + 1}
+    until = leaving.until
+    return {
+        **leaving.prepared,
+        **taken,
+        "sent_at": leaving.now,
+        "due_at": until,
+        "leased_until": until,
+    }
 
 
 @machine.press(
@@ -157,16 +166,17 @@ def mark_unknown(
     return {**key, "due_at": due_at, "sent_at": export.sent_at, "reason": reason}
 
 
-@machine.arrow(WAITING, ExportState.EXPORTED)
+@machine.together(WAITING, ExportState.EXPORTED)
 def mark_exported(export: Export, created: ExportColumns) -> ExportColumns:
     """Record that Xero has it, with the same totals as Paymo."""
     return {**_ARRIVED, "reason": export.remark, **created}
 
 
-@machine.arrow(WAITING, ExportState.DIFFERENT)
-def mark_different(_export: Export, created: ExportColumns, reason: str) -> ExportColumns:
-    """Record that Xero has it, with other totals than Paymo."""
-    return {**_ARRIVED, "reason": reason, **created}
+@machine.together(WAITING, ExportState.DIFFERENT)
+def mark_different(_export: Export, created: tuple[ExportColumns, str]) -> ExportColumns:
+    """Record that Xero has it, with other totals than Paymo, and how they differ."""
+    found, reason = created
+    return {**_ARRIVED, "reason": reason, **found}
 
 
 _ARRIVED: ExportColumns = {

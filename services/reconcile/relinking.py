@@ -241,9 +241,11 @@ class _Writing:
         stated, differs = self.pair.stated, difference(export, self.pair.stated)
         created = self._created()
         if differs:
-            await lifecycle.mark_different(session, export, created, differs)
+            written = await lifecycle.mark_different(session, {export: (created, differs)})
         else:
-            await lifecycle.mark_exported(session, export, created)
+            written = await lifecycle.mark_exported(session, {export: created})
+        if not written:
+            raise Lost
         await self._remember(session, export)
         for each, is_listed in self._settlements():
             await self._copy(session, export, each, is_listed=is_listed)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from services.model import chunks
-from services.model.export import BatchState, ExportState, Marks
+from services.model.export import NEW_CONTACT, BatchState, ExportState, Marks
 from services.model.invoice import InvoiceState
 from services.store import exports
 from services.store.leases import fenced, write_where
@@ -179,6 +179,29 @@ async def list_exports(session: AsyncSession, batch_id: int) -> Sequence[Export]
         select(Export)
         .join(BatchRow, BatchRow.export_id == Export.id)
         .where(BatchRow.batch_id == batch_id)
+        .order_by(BatchRow.id)
+        .options(*(defer(each, raiseload=True) for each in _LONG))
+        .execution_options(populate_existing=True)
+    )
+    return found.all()
+
+
+async def list_waiting(
+    session: AsyncSession, batch_id: int, *, is_apart: bool = False
+) -> Sequence[Export]:
+    """Return the exports of these rows that have no outcome yet.
+
+    With `is_apart` only those that go alone, or wait for a contact to be added.
+    """
+    apart = or_(Export.due_at.is_not(None), Export.contact_id == NEW_CONTACT)
+    found = await session.scalars(
+        select(Export)
+        .join(BatchRow, BatchRow.export_id == Export.id)
+        .where(
+            BatchRow.batch_id == batch_id,
+            Export.state.in_(exports.WAITING),
+            *([apart] if is_apart else []),
+        )
         .order_by(BatchRow.id)
         .options(*(defer(each, raiseload=True) for each in _LONG))
         .execution_options(populate_existing=True)

@@ -164,6 +164,10 @@ async def write_all(
     if not values:
         return ()
     table: Any = type(next(iter(values)))
+    if len(values) == 1:
+        [(only, its)] = values.items()
+        same = as_read & (table.fence == getattr(only, table.fence.key))
+        return [only] if await write_where(session, only, same, **its) else ()
     held = await _hold(session, list(values), as_read)
     written = {row: ended(table, values[row]) for row in held}
     if written:

@@ -50,7 +50,8 @@ class Export(Traced, Leased, Sends, Base):
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
     paymo_company_id: Mapped[int] = mapped_column(PAYMO_ID)
     tenant_id: Mapped[str] = mapped_column(String(64))
-    paymo_invoice_id: Mapped[int] = mapped_column(PAYMO_ID)
+    # Tells rows apart that are added together, so that their ids come back in one answer.
+    paymo_invoice_id: Mapped[int] = mapped_column(PAYMO_ID, insert_sentinel=True)
     generation: Mapped[int] = mapped_column(default=1)
 
     state: Mapped[ExportState] = mapped_column(text_enum(ExportState))
