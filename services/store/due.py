@@ -12,11 +12,11 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
-    or_,
     select,
     union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
@@ -58,35 +58,49 @@ async def list_due(session: AsyncSession, now: datetime, limit: int = 200) -> li
     return sorted(found, key=lambda at: found[at])[:limit]
 
 
-def _exports() -> _Due:
+def _works(
+    connection_id: InstrumentedAttribute[int], *fitting: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """Say whether the connection's workspace has the app, and whether the connection fits.
+
+    What is due decides which connections are looked up: a join might read them all each second.
+    """
     return (
-        select(Export.id, Export.due_at)
-        .join(Connection, Connection.id == Export.connection_id)
-        .join(Workspace, Workspace.id == Connection.workspace_id)
-        .where(
-            Workspace.is_installed, Export.state.in_(exports.TAKEN), leases.is_free(Export, _NOW)
-        )
-        .order_by(Export.due_at, Export.id)
+        select(and_(Workspace.is_installed, *fitting))
+        .join_from(Connection, Workspace)
+        .where(Connection.id == connection_id)
+        .scalar_subquery()
+    )
+
+
+def _is_installed(workspace_id: ColumnElement[int]) -> ColumnElement[bool]:
+    return select(Workspace.is_installed).where(Workspace.id == workspace_id).scalar_subquery()
+
+
+def _rows(table: type[Export | Batch]) -> _Due:
+    return (
+        select(table.id, table.due_at)
+        .where(leases.is_free(table, _NOW), _works(table.connection_id))
+        .order_by(table.due_at, table.id)
     )
 
 
 def _drafts() -> _Due:
     return (
         select(Draft.id, Draft.due_at)
-        .join(Workspace, Workspace.id == Draft.workspace_id)
-        .where(Workspace.is_installed, leases.is_free(Draft, _NOW))
+        .where(leases.is_free(Draft, _NOW), _is_installed(Draft.workspace_id.expression))
         .order_by(Draft.due_at, Draft.id)
     )
 
 
 def _schedules(job: Job) -> _Due:
+    fits = schedules.FITTING[job]
+    ends = select(fits).where(Connection.id == Schedule.connection_id).scalar_subquery()
     return (
         select(Schedule.connection_id, Schedule.due_at)
-        .join(Connection, Connection.id == Schedule.connection_id)
-        .join(Workspace)
         .where(
-            or_(Workspace.is_installed, Schedule.job == Job.DISCONNECT),
-            schedules.is_due(job, _NOW),
+            schedules.is_wanted(job, _NOW),
+            ends if job is Job.DISCONNECT else _works(Schedule.connection_id, fits),
         )
         .order_by(Schedule.due_at, Schedule.connection_id)
     )
@@ -94,65 +108,54 @@ def _schedules(job: Job) -> _Due:
 
 def _payments() -> _Due:
     since = func.min(Payment.due_at)
+    # A sweep that is parked takes no payment along.
+    swept = select(Schedule.connection_id).where(
+        Schedule.connection_id == Connection.id, schedules.is_wanted(Job.SWEEP, _NOW)
+    )
     return (
-        select(Connection.id, since)
-        .join(Workspace)
-        .join(Payment, Payment.connection_id == Connection.id)
-        .join(Schedule, Schedule.connection_id == Connection.id)
-        .where(
-            Workspace.is_installed,
-            schedules.is_due(Job.SWEEP, _NOW),  # a sweep that is parked takes no payment along
-            Payment.state.in_(_PAYMENTS),
-            leases.is_free(Payment, _NOW),
-        )
-        .group_by(Connection.id)
-        .order_by(since, Connection.id)
+        select(Payment.connection_id, since)
+        .where(Payment.state.in_(_PAYMENTS), leases.is_free(Payment, _NOW))
+        .group_by(Payment.connection_id)
+        .having(_works(Payment.connection_id, schedules.FITTING[Job.SWEEP], swept.exists()))
+        .order_by(since, Payment.connection_id)
     )
 
 
 def _in_workspaces(table: type[Notice | Acquaintance]) -> _Due:
     since = func.min(table.due_at)
     return (
-        select(Workspace.id, since)
-        .join(table, table.workspace_id == Workspace.id)
-        .where(Workspace.is_installed, leases.is_free(table, _NOW))
-        .group_by(Workspace.id)
-        .order_by(since, Workspace.id)
+        select(table.workspace_id, since)
+        .where(leases.is_free(table, _NOW))
+        .group_by(table.workspace_id)
+        .having(_is_installed(table.workspace_id.expression))
+        .order_by(since, table.workspace_id)
     )
 
 
 def _cards() -> _Due:
-    since = func.min(Card.due_at)
-    return (
-        select(Workspace.id, since)
-        .join(Connection, Connection.workspace_id == Workspace.id)
-        .join(Export, Export.connection_id == Connection.id)
-        .join(Card, Card.export_id == Export.id)
-        .where(Workspace.is_installed, leases.is_free(Card, _NOW))
-        .group_by(Workspace.id)
-        .order_by(since, Workspace.id)
+    its = (
+        select(Connection.workspace_id)
+        .join_from(Export, Connection)
+        .where(Export.id == Card.export_id)
+        .scalar_subquery()
     )
-
-
-def _batches() -> _Due:
+    due = select(its.label("id"), Card.due_at).where(leases.is_free(Card, _NOW)).subquery()
+    since = func.min(due.c.due_at)
     return (
-        select(Batch.id, Batch.due_at)
-        .join(Connection, Connection.id == Batch.connection_id)
-        .join(Workspace, Workspace.id == Connection.workspace_id)
-        .where(Workspace.is_installed, leases.is_free(Batch, _NOW))
-        .order_by(Batch.due_at, Batch.id)
+        select(due.c.id, since)
+        .group_by(due.c.id)
+        .having(_is_installed(due.c.id))
+        .order_by(since, due.c.id)
     )
 
 
 def _tasks() -> Select[Job, int, datetime | None]:
     return (
         select(Task.job, Task.id, Task.due_at)
-        .join(Connection, Connection.id == Task.connection_id)
-        .join(Workspace, Workspace.id == Connection.workspace_id)
         .where(
-            Workspace.is_installed,
             Task.state == TaskState.WAITING,
             leases.is_free(Task, _NOW),
+            _works(Task.connection_id),
         )
         .order_by(Task.due_at, Task.id)
     )
@@ -161,7 +164,7 @@ def _tasks() -> Select[Job, int, datetime | None]:
 def _everything() -> CompoundSelect[Job, int, datetime]:
     """Return one statement for all of it: this is asked every few seconds."""
     asked = [
-        (Job.EXPORT, _exports()),
+        (Job.EXPORT, _rows(Export).where(Export.state.in_(exports.TAKEN))),
         (Job.PREVIEW, _drafts()),
         (Job.SWEEP, _schedules(Job.SWEEP)),
         (Job.SWEEP, _payments()),
@@ -170,7 +173,7 @@ def _everything() -> CompoundSelect[Job, int, datetime]:
         (Job.NOTICES, _in_workspaces(Notice)),
         (Job.NOTICES, _cards()),
         (Job.NOTICES, _in_workspaces(Acquaintance)),
-        (Job.BATCH, _batches()),
+        (Job.BATCH, _rows(Batch)),
     ]
     tasks = _tasks().limit(_LIMIT).subquery()
     return union_all(*[_for(*each) for each in asked], select(*tasks.columns))

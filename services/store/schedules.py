@@ -21,7 +21,7 @@ _IS_HALF = (Connection.state == ConnectionState.PENDING) & (
     Connection.paymo_api_key.is_not(None) | Connection.grant_id.is_not(None)
 )
 # For which connections a job is done. Half a connection copies the half that it has.
-_FITTING = {
+FITTING = {
     Job.SWEEP: _IS_ACTIVE,
     Job.MIRROR: _IS_ACTIVE | _IS_HALF,
     Job.DISCONNECT: Connection.state == ConnectionState.ENDING,
@@ -31,14 +31,14 @@ _LONGEST_PROBLEM = 1000
 
 def is_due(job: Job, now: Any) -> ColumnElement[bool]:
     """Say whether a job of a connection is due; whoever wants it sooner moves no limit's pause."""
+    fitting = select(Connection.id).where(FITTING[job])
+    return and_(is_wanted(job, now), Schedule.connection_id.in_(fitting))
+
+
+def is_wanted(job: Job, now: Any) -> ColumnElement[bool]:
+    """Say whether a job would be due if its connection fits."""
     is_free = or_(Schedule.held_until.is_(None), Schedule.held_until <= now)
-    fitting = select(Connection.id).where(_FITTING[job])
-    return and_(
-        Schedule.job == job,
-        Schedule.connection_id.in_(fitting),
-        leases.is_free(Schedule, now),
-        is_free,
-    )
+    return and_(Schedule.job == job, leases.is_free(Schedule, now), is_free)
 
 
 async def take(
@@ -116,7 +116,7 @@ async def begin(
 
 async def stop(session: AsyncSession, connection_id: int) -> None:
     """Have nothing done for a connection any more."""
-    await _change(session, [connection_id], list(_FITTING), due_at=None)
+    await _change(session, [connection_id], list(FITTING), due_at=None)
 
 
 async def _change(

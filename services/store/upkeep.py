@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import delete, func, inspect, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
 
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
@@ -43,6 +44,19 @@ _DRAFTS_LIVE = timedelta(days=2)
 _CHOICES_LIVE = timedelta(hours=1)
 
 
+# What of a connection shows how it is; its secrets would have to be decrypted.
+_SHOWING = (
+    Connection.organisation_name,
+    Connection.created_at,
+    Connection.cursor,
+    Connection.day_calls_left,
+    Connection.paymo_hooks_checked_at,
+    Connection.xero_hooked_at,
+    Connection.paymo_hooked_at,
+    Connection.warned,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Vitals:
     """What shows how a connection is, beside its own row."""
@@ -69,6 +83,7 @@ async def list_vitals(session: AsyncSession) -> Sequence[Vitals]:
         )
         .where(Workspace.is_installed, Connection.state == ConnectionState.ACTIVE)
         .order_by(Connection.id)
+        .options(load_only(*_SHOWING, raiseload=True))
     )
     return [Vitals(*row) for row in found]
 
