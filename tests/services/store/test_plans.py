@@ -17,6 +17,7 @@ from tests.databases import open_database, overheard
 from tests.services.store_seeds import NOW, connected, export_of
 
 MANY = 3000
+_LOOKED_UP = ("connections", "workspaces")
 Asked = Callable[[Session, Connection], Awaitable[Any]]
 
 QUESTIONS: dict[str, Asked] = {
@@ -115,6 +116,21 @@ async def test_counting_what_is_left_undone_reads_that_alone(database_url: str) 
     # PostgreSQL knows that nothing was given up here, and takes whichever index says so.
     assert "ix_notices_due_at" in plans[-1] or "ix_notices_unposted" in plans[-1]
     assert database.is_postgres or "ix_notices_unposted" in plans[-1]
+
+
+async def test_what_is_due_says_which_connections_are_looked_up(database_url: str) -> None:
+    """Every process asks this each second, however many organisations there are."""
+    database = open_database(database_url)
+    await connected(database)
+    with overheard(database) as heard:
+        async with database.sessions() as session:
+            await due.list_due(session, NOW)
+    plans = [await plan_of(database, *each) for each in heard if "FROM" in each[0]]
+    await database.close()
+
+    read = [f"{scan}{table}" for scan in ("Seq Scan on ", "SCAN ") for table in _LOOKED_UP]
+    assert [each for each in read if each in plans[0]] == []
+    assert "ix_schedules_wanted" in plans[0]
 
 
 @pytest.mark.parametrize("waiting", [("C2", "C1"), ("C1", "C2")])
