@@ -29,9 +29,9 @@ from services.model.jobs import Job
 from services.model.wording import has_facts
 from services.reconcile.relinking import Relinking
 from services.store import access, connections, schedules, workspaces
-from services.store.engine import Session
+from services.store.engine import Session, rotate
 from services.store.tables import Connection, Workspace
-from services.store.upkeep import is_current, rotate
+from services.store.upkeep import is_current
 
 T = TypeVar("T")
 _SLACK_USER = re.compile("[UW][A-Z0-9]{1,31}")

@@ -3,15 +3,12 @@
 import asyncio
 import contextlib
 import os
-import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import aiosqlite
 from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import (
     Connection,
@@ -23,6 +20,7 @@ from sqlalchemy import (
     inspect,
     make_url,
     select,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import (
@@ -36,7 +34,7 @@ from sqlalchemy.orm import Session as SyncSession
 
 from services.store import tables
 from services.store.tables import Base
-from services.store.types import KEYRING
+from services.store.types import KEYRING, Secret
 
 Session = AsyncSession
 Sessions = async_sessionmaker[AsyncSession]
@@ -63,7 +61,6 @@ _DECIDING: dict[Any, tuple[str, ...]] = {
 _DECIDING_TABLES = {each.__tablename__ for each in _DECIDING}
 _IN_MEMORY = ("", ":memory:")
 _OWNER_ONLY = 0o600
-_FIRST_ROWS = 100
 _COMPANIONS = ("", "-wal", "-shm", "-journal", "-alone")
 
 
@@ -109,8 +106,6 @@ def keep_private(url: str) -> None:
 def create_engine(url: str, **options: Any) -> AsyncEngine:
     """Return an engine whose errors and logs never show a row's values."""
     keep_private(url)
-    if make_url(url).get_backend_name() == "sqlite":
-        options["connect_args"] = {"async_creator_fn": _Quick}
     return create_async_engine(driver_url(url), hide_parameters=True, **options)
 
 
@@ -281,76 +276,6 @@ class _SQLiteSession(_Session):
         return super().get_bind(*args, **kwargs)
 
 
-class _Quick(aiosqlite.Connection):
-    """A connection to SQLite that goes to its thread once for a statement, not four times."""
-
-    def __init__(self, path: str, **options: Any) -> None:
-        super().__init__(partial(sqlite3.connect, path, **options), _FIRST_ROWS)
-        self._thread.daemon = True  # the program can end while it is open
-        self.begins, self.may_be_open = "", True  # what the next statement has to begin first
-
-    def cursor(self) -> "_QuickCursor":  # type: ignore[override]
-        """Return a cursor that SQLite's thread makes when there is something to run."""
-        return _QuickCursor(self)
-
-    async def rollback(self) -> None:
-        """End the transaction; the pool asks for it again."""
-        if self.may_be_open:
-            await super().rollback()
-            self.may_be_open = False
-
-
-class _QuickCursor(aiosqlite.Cursor):
-    """Has read its first rows when the statement has run; most have no others."""
-
-    def __init__(self, connection: _Quick) -> None:
-        super().__init__(connection, cursor=None)  # type: ignore[arg-type]
-        self.quick, self.rows, self.is_open = connection, list[Any](), False
-
-    async def execute(self, sql: str, parameters: Any = ()) -> Self:
-        """Run a statement."""
-        await self._execute(self._run, "execute", sql, parameters)  # type: ignore[no-untyped-call]
-        return self
-
-    async def executemany(self, sql: str, parameters: Any) -> Self:
-        """Run a statement many times."""
-        await self._execute(self._run, "executemany", sql, parameters)  # type: ignore[no-untyped-call]
-        return self
-
-    def _run(self, way: str, sql: str, parameters: Any) -> None:
-        connection = self.quick._conn  # noqa: SLF001 - as aiosqlite's own cursor does
-        if self.quick.begins:
-            connection.execute(self.quick.begins)
-            self.quick.begins = ""
-        self._cursor = getattr(connection, way)(sql, parameters)
-        if self._cursor.description:
-            self.rows = self._cursor.fetchmany(_FIRST_ROWS)
-            self.is_open = len(self.rows) == _FIRST_ROWS
-
-    async def fetchmany(self, size: int | None = None) -> list[Any]:
-        """Return the next rows."""
-        most = size or self.arraysize
-        if len(self.rows) < most and self.is_open:
-            self.rows += await super().fetchmany(most - len(self.rows))
-        rows, self.rows = self.rows[:most], self.rows[most:]
-        return rows
-
-    async def fetchone(self) -> Any:
-        """Return the next row, or None."""
-        return next(iter(await self.fetchmany(1)), None)
-
-    async def fetchall(self) -> list[Any]:
-        """Return all rows that are left."""
-        rows, self.rows = self.rows, []
-        return [*rows, *(await super().fetchall())] if self.is_open else rows
-
-    async def close(self) -> None:
-        """Let go of rows that nobody read; what was read to the end has nothing to close."""
-        if self.is_open:
-            self.is_open = False
-            await super().close()
-
-
 def teach_sqlite(engine: Engine, *, foreign_keys: bool) -> None:
     """WAL, foreign keys, and write transactions that take the lock at once.
 
@@ -370,10 +295,29 @@ def teach_sqlite(engine: Engine, *, foreign_keys: bool) -> None:
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
         is_reader = connection.get_execution_options().get(_READER, False)
-        driver: Any = connection.connection.driver_connection
-        driver.begins, driver.may_be_open = "BEGIN" if is_reader else "", True
-        if not is_reader:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if is_reader else "BEGIN IMMEDIATE")
+
+
+async def rotate(sessions: Sessions) -> int:
+    """Encrypt every secret again with the first key; return how many there were.
+
+    Rows are locked while they are read, so that a token refreshed meanwhile is not undone.
+    """
+    count = 0
+    async with sessions.begin() as session:
+        for table in Base.metadata.sorted_tables:
+            keys = list(inspect(table).primary_key)
+            for column in table.columns:
+                if not isinstance(column.type, Secret):
+                    continue
+                found = await session.execute(
+                    select(column, *keys).where(column.is_not(None)).with_for_update()
+                )
+                for value, *key in found.all():
+                    same = [part == each for part, each in zip(keys, key, strict=True)]
+                    await session.execute(update(table).where(*same).values({column: value}))
+                    count += 1
+    return count
 
 
 def insert_into(session: AsyncSession, table: type[Base]) -> Any:

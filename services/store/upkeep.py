@@ -19,10 +19,9 @@ from sqlalchemy.orm import load_only
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.store import batches, leases, links
-from services.store.engine import Sessions, file_of, keep_private
+from services.store.engine import file_of, keep_private
 from services.store.tables import (
     AuditEntry,
-    Base,
     Connection,
     Draft,
     Export,
@@ -35,7 +34,7 @@ from services.store.tables import (
     Task,
     Workspace,
 )
-from services.store.types import Leased, Secret
+from services.store.types import Leased
 
 HEAD = "0001"  # the newest migration, told without Alembic
 # Slack closes a forgotten modal within a day.
@@ -193,25 +192,3 @@ async def purge(session: AsyncSession, now: datetime) -> None:
     await session.execute(delete(SlackState).where(SlackState.expire_at <= now))
     await batches.purge(session, now - _DRAFTS_LIVE)
     await links.purge(session, now)
-
-
-async def rotate(sessions: Sessions) -> int:
-    """Encrypt every secret again with the first key; return how many there were.
-
-    Rows are locked while they are read, so that a token refreshed meanwhile is not undone.
-    """
-    count = 0
-    async with sessions.begin() as session:
-        for table in Base.metadata.sorted_tables:
-            keys = list(inspect(table).primary_key)
-            for column in table.columns:
-                if not isinstance(column.type, Secret):
-                    continue
-                found = await session.execute(
-                    select(column, *keys).where(column.is_not(None)).with_for_update()
-                )
-                for value, *key in found.all():
-                    same = [part == each for part, each in zip(keys, key, strict=True)]
-                    await session.execute(update(table).where(*same).values({column: value}))
-                    count += 1
-    return count

@@ -1,20 +1,19 @@
 """The engine: its addresses, readers beside writers, and keys that change."""
 
 import asyncio
-import logging
 import os
 import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, literal, select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from bot import telemetry
 from bot.settings import generate_key
 from services.model.connection import ConnectionState
 from services.store import migrate, upkeep
-from services.store.engine import Database, driver_url
+from services.store.engine import Database, driver_url, rotate
 from services.store.tables import Connection, Grant, OneTimeLink, Workspace
 from tests.databases import KEY, open_database
 from tests.services.store_seeds import NOW, connected, granted
@@ -61,37 +60,6 @@ async def test_writers_that_read_first_wait_for_each_other(sqlite_url: str) -> N
     assert counted == 12
 
 
-async def test_sqlite_is_asked_once_for_each_statement(
-    sqlite_url: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    database = open_database(sqlite_url)
-    await connected(database)
-    with caplog.at_level(logging.DEBUG, "aiosqlite"):
-        async with database.sessions() as session:
-            await session.scalar(select(Workspace.team_id))
-            await session.scalar(select(Connection.state))
-    await database.close()
-    asked = [each for each in caplog.messages if each.startswith("executing")]
-
-    assert len(asked) == 3  # both, and the end of the transaction
-
-
-@pytest.mark.parametrize("count", [99, 100, 250])
-async def test_rows_are_read_whole_in_parts_and_one_by_one(database: Database, count: int) -> None:
-    wanted = list(range(count))
-    first_at = select(literal(0).label("at")).cte(recursive=True)
-    following = select(first_at.c.at + 1).where(first_at.c.at < count - 1)
-    asked = select(first_at.union_all(following).c.at)
-    async with database.sessions() as session:
-        whole = list(await session.scalars(asked))
-        parts = await session.stream_scalars(asked)
-        in_parts = [each async for some in parts.partitions(70) for each in some]
-        one_by_one = [each async for each in await session.stream_scalars(asked)]
-        first = await session.scalar(asked)
-
-    assert (whole, in_parts, one_by_one, first) == (wanted, wanted, wanted, 0)
-
-
 async def test_secrets_of_every_table_outlive_the_key_they_were_written_with(
     database_url: str,
 ) -> None:
@@ -111,7 +79,7 @@ async def test_secrets_of_every_table_outlive_the_key_they_were_written_with(
         session.add(link)
     await before.close()
     during = Database.open(database_url, [new, old])
-    count = await upkeep.rotate(during.sessions)
+    count = await rotate(during.sessions)
     await during.close()
     after = Database.open(database_url, [new])
     async with after.sessions() as session:
