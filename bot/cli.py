@@ -72,6 +72,15 @@ def _commands(settings: Settings) -> Any:
     return commands
 
 
+def _ready(settings: Settings) -> Any:
+    """Load the program, and return its commands if the database is as they expect it."""
+    commands = _commands(settings)
+    if not commands.is_current():
+        typer.echo("The database isn't at this version. Run paymo-xero migrate.", err=True)
+        raise typer.Exit(1)
+    return commands
+
+
 @app.command("generate-key")
 def generate_key_command() -> None:
     """Print a new key for ENCRYPTION_KEYS."""
@@ -90,8 +99,8 @@ def serve(
     # The first process of a container has no default: it could not be stopped before it listens.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     commands = _commands(settings)
-    if migrate:
-        commands.migrate_where_needed()
+    if not commands.is_current() and migrate:
+        commands.migrate()
     commands.serve()
 
 
@@ -118,9 +127,9 @@ def sync(
     if workspace and not once:
         raise typer.BadParameter("--workspace goes with --once")
     if once:
-        _commands(settings).sync_once(workspace)
+        _ready(settings).sync_once(workspace)
     else:
-        _commands(settings).sync_on()
+        _ready(settings).sync_on()
 
 
 def _value(said: str) -> Any:
@@ -204,10 +213,11 @@ def _unreadable(error: SettingsError) -> dict[str, Any]:
 def migrate() -> None:
     """Migrate the database to the newest version."""
     url = _settings().database_url.get_secret_value()
+    engine = importlib.import_module("services.store.engine")
     migrating = importlib.import_module("services.store.migrate")
     try:
         migrating.upgrade(url)
-    except migrating.FromLater as error:
+    except (engine.CannotOpen, migrating.FromLater) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     typer.echo("The database is at the newest version.")
@@ -216,13 +226,13 @@ def migrate() -> None:
 @app.command("rotate-keys")
 def rotate_keys() -> None:
     """Encrypt every secret again with the first key of ENCRYPTION_KEYS."""
-    _commands(_settings()).rotate_keys()
+    _ready(_settings()).rotate_keys()
 
 
 @app.command("export-data")
 def export_data(*, workspace: _Workspace) -> None:
     """Print all data about a workspace as JSON, with people's names and without secrets."""
-    _commands(_settings()).export_data(workspace)
+    _ready(_settings()).export_data(workspace)
 
 
 @app.command("set-owner")
@@ -232,7 +242,7 @@ def set_owner(
     user: Annotated[str, typer.Option(help="Slack's id of the new owner (U…).")],
 ) -> None:
     """Make somebody the owner of a workspace's connections."""
-    _commands(_settings()).set_owner(workspace, user)
+    _ready(_settings()).set_owner(workspace, user)
 
 
 @app.command()
@@ -247,7 +257,7 @@ def relink(
     know of the exports and their payments, and saves it after a yes. Run again, it continues with
     the rest. Exit status: 0 if all is linked, 1 if something isn't.
     """
-    _commands(_settings()).relink(workspace, is_agreed=yes)
+    _ready(_settings()).relink(workspace, is_agreed=yes)
 
 
 @app.command()
@@ -256,7 +266,7 @@ def forget(*, workspace: _Workspace) -> None:
     settings = _settings()
     if sys.stdin.isatty():
         typer.confirm(f"Delete everything about workspace {workspace}, for good?", abort=True)
-    _commands(settings).forget(workspace)
+    _ready(settings).forget(workspace)
 
 
 def main() -> None:

@@ -1,14 +1,13 @@
 """What the commands do, once the settings are known to be well."""
 
 import asyncio
-import contextlib
 import importlib
 import json
 import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn, TypeVar
@@ -29,7 +28,7 @@ from services.model.jobs import Job
 from services.model.wording import has_facts
 from services.reconcile.relinking import Relinking
 from services.store import access, connections, schedules, workspaces
-from services.store.engine import Session, rotate
+from services.store.engine import CannotOpen, Session, connect, rotate
 from services.store.tables import Connection, Workspace
 from services.store.upkeep import is_current
 
@@ -44,13 +43,19 @@ class Commands:
 
     settings: Settings
 
-    def migrate_where_needed(self) -> None:
+    def is_current(self) -> bool:
+        """Return whether the database has this version's tables; end if it cannot be opened."""
+        try:
+            return _run(_is_current(self.settings))
+        except CannotOpen as error:
+            _fail(str(error))
+
+    def migrate(self) -> None:
         """Migrate the database; Alembic is heavy, so it runs in a child process."""
-        if not _run(_is_current(self.settings)):
-            # `-P`: never a `bot` of the current folder.
-            child = [sys.executable, "-P", "-m", "bot.cli", "migrate"]
-            if status := subprocess.call(child, stdout=subprocess.DEVNULL):  # noqa: S603 - ourselves
-                raise typer.Exit(status)
+        # `-P`: never a `bot` of the current folder.
+        child = [sys.executable, "-P", "-m", "bot.cli", "migrate"]
+        if status := subprocess.call(child, stdout=subprocess.DEVNULL):  # noqa: S603 - ourselves
+            raise typer.Exit(status)
 
     def serve(self) -> None:
         """Run the program until it is told to stop."""
@@ -138,10 +143,11 @@ def _fail(problem: str) -> NoReturn:
 
 
 async def _is_current(settings: Settings) -> bool:
-    async with open_database(settings) as database, database.sessions() as session:
-        with contextlib.suppress(OSError):  # PostgreSQL is down: the migration says so
+    async with open_database(settings) as database:
+        async with aclosing(await connect(database.engine)):
+            pass
+        async with database.sessions() as session:
             return await is_current(session)
-    return False
 
 
 async def sync_once(

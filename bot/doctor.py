@@ -6,14 +6,14 @@ It writes nothing, and before the first start it makes no database: that there i
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
 from cryptography.fernet import InvalidToken
 from slack_sdk.errors import SlackApiError
-from sqlalchemy import inspect, select, text
+from sqlalchemy import inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.settings import Settings
@@ -25,7 +25,7 @@ from handlers.slack import TROUBLE, code_of
 from services.clients.tokens import TokenSet
 from services.errors import NotConnected, ServiceError
 from services.notices.health import Concern, HealthService
-from services.store.engine import Database, file_of
+from services.store.engine import CannotOpen, Database, connect, file_of
 from services.store.tables import Base
 from services.store.types import Secret
 from services.store.upkeep import find_revision, is_current
@@ -147,13 +147,10 @@ class Patient:
                 )
             return f"{file.name} is made by the first start"
         try:
-            async with self.database.sessions() as session:
-                await session.execute(text("SELECT 1"))
-        except (SQLAlchemyError, OSError) as error:
-            raise Ill(
-                f"DATABASE_URL cannot be opened ({type(error).__name__})",
-                "Check the address, the password and that the database runs.",
-            ) from None
+            async with aclosing(await connect(self.database.engine)):
+                pass
+        except CannotOpen as error:
+            raise Ill(error.problem, error.action) from None
         return "PostgreSQL answers" if self.database.is_postgres else "SQLite answers"
 
     async def _migrations(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import (
+    URL,
     Connection,
     Delete,
     Engine,
@@ -23,7 +24,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
     AsyncEngine,
     AsyncSession,
     async_sessionmaker,
@@ -80,7 +83,7 @@ def driver_url(url: str) -> str:
     return named.render_as_string(hide_password=False)
 
 
-def file_of(url: str) -> Path | None:
+def file_of(url: str | URL) -> Path | None:
     """Return the file of a SQLite database; None in memory, and for any other database."""
     made = make_url(url)
     if made.get_backend_name() != "sqlite" or (made.database or "") in _IN_MEMORY:
@@ -94,13 +97,36 @@ def keep_private(url: str) -> None:
     SQLite gives its companions the mode of the database, so the database comes first.
     """
     file = file_of(url)
-    if file is None:
+    if file is None or file.is_dir():
         return
     with contextlib.suppress(OSError):  # what cannot be created here, connecting reports
         os.close(os.open(file, os.O_CREAT | os.O_RDWR, _OWNER_ONLY))
     for ending in _COMPANIONS:
         with contextlib.suppress(OSError):  # not there, or somebody else's: doctor tells
             file.with_name(file.name + ending).chmod(_OWNER_ONLY)
+
+
+class CannotOpen(Exception):
+    """The database isn't there, or refuses us."""
+
+    action = "Check the address, the password and that the database runs."
+
+    def __init__(self, error: Exception) -> None:
+        """Say so, and what to do."""
+        inner = getattr(error, "orig", None) or error
+        self.problem = f"DATABASE_URL cannot be opened ({type(inner.__cause__ or inner).__name__})"
+        super().__init__(f"{self.problem}. {self.action}")
+
+
+async def connect(engine: AsyncEngine) -> AsyncConnection:
+    """Return an open connection. Raises `CannotOpen`."""
+    try:
+        if file := file_of(engine.url):
+            # Where SQLite can't open it, aiosqlite's thread speaks to a loop that has ended.
+            file.open("r+b").close()
+        return await engine.connect()
+    except (SQLAlchemyError, OSError) as error:
+        raise CannotOpen(error) from error
 
 
 def create_engine(url: str, **options: Any) -> AsyncEngine:

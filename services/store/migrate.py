@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Table, event, text
 from sqlalchemy.pool import NullPool
 
-from services.store.engine import create_engine, teach_sqlite
+from services.store.engine import connect, create_engine, teach_sqlite
 
 _HERE = Path(__file__).parent / "migrations"
 _LOCK = 7_296_301  # any number that nothing else in the database locks
@@ -49,7 +50,7 @@ def newest() -> str:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database to a revision. Raises `FromLater`."""
+    """Bring the database to a revision. Raises `CannotOpen` or `FromLater`."""
     try:
         asyncio.run(_run(url, lambda made: command.upgrade(made, revision)))
     except CommandError as error:
@@ -75,6 +76,6 @@ async def _run(url: str, act: Callable[[Config], None]) -> None:
         made.attributes["connection"] = connection
         act(made)
 
-    async with engine.begin() as connection:
+    async with aclosing(await connect(engine)) as connection, connection.begin():
         await connection.run_sync(over)
     await engine.dispose()

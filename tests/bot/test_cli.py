@@ -56,6 +56,38 @@ async def test_a_database_of_a_later_version_is_refused_in_one_line(
     assert "A later version of paymo-xero" in ended.err
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite+aiosqlite:////nowhere/paymo-xero.db",
+        "sqlite+aiosqlite:///folder",
+        "sqlite+aiosqlite:///garbage.db",
+        "postgresql+asyncpg://us:them@127.0.0.1:1/paymo_xero",
+    ],
+)
+@pytest.mark.parametrize("command", ["serve", "migrate", "sync", "rotate-keys"])
+async def test_a_database_that_cannot_be_opened_is_told_in_one_line(
+    tmp_path: Path, command: str, url: str
+) -> None:
+    (tmp_path / "garbage.db").write_text("This is no database." * 100)
+    (tmp_path / "folder").mkdir(mode=0o750)
+
+    ended = await run(tmp_path, command, **NEEDED, DATABASE_URL=url)
+
+    assert (ended.status, ended.out, len(ended.err.splitlines())) == (1, "", 1)
+    assert "DATABASE_URL cannot be opened" in ended.err
+    assert "them" not in ended.err
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o750
+
+
+@pytest.mark.parametrize("command", ["sync", "rotate-keys"])
+async def test_a_database_without_tables_is_told_in_one_line(tmp_path: Path, command: str) -> None:
+    ended = await run(tmp_path, command, **NEEDED)
+
+    assert (ended.status, ended.out, len(ended.err.splitlines())) == (1, "", 1)
+    assert "paymo-xero migrate" in ended.err
+
+
 async def test_rotated_secrets_need_only_the_newest_key(tmp_path: Path, sqlite_url: str) -> None:
     newest = generate_key()
     file = sqlite_url.removeprefix("sqlite+aiosqlite:///")
