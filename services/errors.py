@@ -2,11 +2,11 @@
 
 * ServiceError        expected; its text is one safe sentence or two: what, why, what to do
   + NotConnected      no usable connection to the remote system
-  + SeveralConnections  more than one is meant where nothing says which
+  + SeveralConnections  there are several, and nothing says which one is meant
   + NotMatched        a client has no Xero contact yet
   + AlreadyRequested  this invoice is exported, or on its way
   + NotAllowed        this person may not do this
-  + SeveralFit        a number was typed that several invoices may be meant by
+  + SeveralFit        several invoices fit the number that was typed
   + NotFound          the remote system knows no such object
   + Rejected          the remote system understood the request and said no
     + Forbidden       it doesn't allow our connection to do this one thing
@@ -15,7 +15,7 @@
   + Unavailable       the remote system could not answer, and may have acted
   + StillUnderWay     an earlier write may still take effect
   + ChannelClosed     a channel cannot be written to
-  + NotAccepted       some fields of a form cannot stand
+  + NotAccepted       some fields of a form are not valid
 
 `Lost` is none of them: somebody took a row since, and the runner of jobs alone catches it.
 Anything else that escapes a service is a bug.

@@ -1,4 +1,4 @@
-"""Everything httpx stops here: retries, rate limits, and the one translation into refusals."""
+"""The only user of httpx: retries, rate limits, and the one translation into refusals."""
 
 import asyncio
 import codecs

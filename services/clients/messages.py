@@ -1,4 +1,4 @@
-"""A remote system's own words, wherever they stand in an answer."""
+"""A remote system's own error texts, wherever an answer has them."""
 
 import html
 import re

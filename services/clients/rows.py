@@ -1,8 +1,8 @@
 """Reading rows as remote systems really write them: one odd row spoils no other.
 
-Null is absent, a number may come as text and a text as number, and what is unknown is passed over.
-A row without what must not be guessed (its id, an amount, a day, a status) is left out and named:
-money is never read as zero, and what is left out is never read as "not there".
+Null counts as absent, numbers may come as text and texts as numbers; unknown fields are ignored.
+A row that lacks its id, an amount, a day or a status is left out and named: a missing amount is
+never zero, and a row left out never counts as deleted.
 """
 
 import types

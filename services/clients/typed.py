@@ -1,7 +1,7 @@
-"""A page of rows decoded by its types in one go, where `rows` would read the same.
+"""Decoding a whole page of rows by their types, where `rows` would read the same.
 
-`rows` reads, row by row, what the types refuse and what it would read differently. So an odd row
-costs only its own time, and both readings come from one definition.
+Rows that the types refuse, or that `rows` would read differently, are read one by one there. So an
+odd row costs only its own time, and both readings come from one definition.
 """
 
 import types

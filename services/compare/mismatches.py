@@ -1,8 +1,8 @@
-"""What is not the same on both sides now, and why, as far as that is known.
+"""How the two sides of an invoice differ now, and why, as far as that is known.
 
-What somebody decided, or a setting says, is named as decided: a number that was left out, a date
-that was moved, a difference that was accepted, a payment that was deleted in Paymo, credits that
-are only told. Draft against sent is no mismatch, and void is the same as void or deleted.
+A difference that somebody chose, or a setting causes, counts as decided: a number left out, a date
+moved, a difference accepted, a payment deleted in Paymo, credits that only notify. Draft and sent
+don't differ; void equals void or deleted.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
-"""What people allowed the app at Xero: its tokens, what several connections share, and its end.
+"""Consents at Xero: their tokens, what several connections share, and how they end.
 
-Connections of one Xero user with one organisation are one and the same connection in Xero, in
-whichever workspace they were made, and revoking a consent ends all that this user connected.
+Our connections of one Xero user with one organisation are a single connection in Xero, across all
+workspaces, and revoking a consent ends everything that this user connected.
 """
 
 from collections.abc import Callable

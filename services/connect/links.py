@@ -1,6 +1,6 @@
-"""The one-time links of our pages: what can go wrong with them, and what a page that is done does.
+"""The one-time links of our pages: what can go wrong, and what happens once a page is done.
 
-A side is connected then: half, whole, mended, or back after an end.
+A side is connected then: the first of two, the second, a broken one, or a former one again.
 """
 
 from collections.abc import Callable

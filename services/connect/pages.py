@@ -1,6 +1,6 @@
 """Our one-time pages: the way through Xero's consent, and the field for Paymo's API key.
 
-A browser waits on them, and not Slack, so Xero and Paymo may be called; never in a transaction.
+A browser waits here, not Slack, so Xero and Paymo may be called, but never in a transaction.
 """
 
 import secrets

@@ -1,7 +1,7 @@
 """A second person: which exports wait for another exporter, and who that may be.
 
-Two ways lead to Xero, one invoice alone and a group; both ask here before anything is written down
-as sent, with exactly what Xero would be sent. What was approved goes; anything else is asked anew.
+Single exports and groups both ask here before anything counts as sent, with exactly what Xero would
+be sent. Exactly that is approved; anything else needs a new approval.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """What follows a failed job: how long it waits, how often it is tried, and when it ends.
 
-Nothing is tried for ever without a word. Each line below: the pauses in seconds after the first
-tries, the last one for all that follow, and how many tries there are in all. What is said, and to
-whom, stands above it; docs/operations.md has the same table for people.
+Nothing is retried for ever in silence. Each line below has the pauses after the first tries, in
+seconds (the last one repeats), and how many tries there are in all. The comment above it says who
+is notified of what; docs/operations.md has the same table for people.
 """
 
 from collections.abc import Sequence

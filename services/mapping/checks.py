@@ -1,7 +1,7 @@
-"""Everything that is checked before an invoice goes out, each with what was found.
+"""Everything that is checked before an invoice is exported, each check with its finding.
 
-A check is pure: the invoice as Paymo states it, the choices of the person, the books of the
-organisation. Red means that nothing is sent; the sentence says what, why, and what to do.
+A check is pure: it takes Paymo's invoice, the person's choices and the organisation's settings. Red
+means that nothing is sent; the sentence says what is wrong, why, and what to do.
 """
 
 from collections.abc import Callable, Iterable

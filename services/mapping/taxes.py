@@ -1,7 +1,7 @@
 """Which of Xero's tax types the taxed lines of an invoice go out with, and why.
 
-The tax comes from the account. Only where the account's does not equal Paymo's does a person
-choose one of Xero's rates that do, or the owner lets this one invoice go all the same.
+The tax comes from the account. If it doesn't equal Paymo's, a person chooses one of Xero's rates
+that do, or the owner exports this one invoice with the tax that differs.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """Paymo's webhooks: registered by a job, and checked once a day.
 
-Token and secret are stored before Paymo is asked, and what Paymo has is listed before anything is
-added, so that an answer that was lost never makes two.
+Token and secret are stored before the call, and Paymo's webhooks are listed before one is added, so
+that a lost answer never makes two.
 """
 
 import contextlib

@@ -1,8 +1,7 @@
 """Copying Xero's lists: the contacts, and the settings that an export can be refused for.
 
-Of contacts, what changed is copied whenever that is due, and everything once a night: twenty
-thousand are twenty calls. What was archived or merged counts as changed; what is not there any more
-only shows in the whole list.
+Changed contacts are copied whenever that is due, and all of them once a night: twenty thousand are
+twenty calls. Archived and merged ones count as changed; only the whole list shows which are gone.
 """
 
 from datetime import datetime, timedelta

@@ -1,11 +1,10 @@
-"""What sentences for people are put together from.
+"""Sentences for people, and the facts in them that each surface writes in its own way.
 
-A sentence is plain text. What each surface says in its own way, such as a person or what is to be
-typed, stands in it as a fact, between two control characters that no text from outside holds: a
-client's name is never taken for one. `parts` reads a sentence back. `clean` takes out of texts from
-outside what nobody can see and what breaks whatever keeps or shows it: PostgreSQL refuses NUL,
-nothing encodes half a surrogate pair, marks of direction turn a sentence around, and what has no
-width makes two names of one.
+A sentence is plain text. A person, a command, an amount or a day is in it as a fact, between two
+control characters that no text from outside has, so that a client's name is never taken for one.
+`parts` reads a sentence back. `clean` removes from outside texts what nobody can see or what breaks
+whatever stores or shows it: PostgreSQL refuses NUL, half a surrogate pair can't be encoded, marks
+of direction turn a sentence around, and characters without width make two names of one.
 """
 
 import re

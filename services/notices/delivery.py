@@ -1,12 +1,11 @@
 """Delivery of the outbox: in order within a channel, at most one message a second.
 
-A message whose fate is not known is posted again, so a lost answer of Slack's can show one twice;
-Slack has no key that would prevent it, and a lost notice would be worse.
+A message with an unknown outcome is posted again, so a lost answer of Slack's can show one twice.
+Slack has no key that would prevent it, and losing a notification would be worse.
 
-Cards that are out of date are drawn again wherever they stand, whatever their channel hears: an
-event marks its invoice's cards (`services/store/notices.py`), and they are drawn from what is
-recorded now, so several events cost one drawing. Home tabs that people look at follow likewise
-(`services/store/people.py`).
+An event marks its invoice's cards as out of date in every channel, subscribed to it or not
+(`services/store/notices.py`). They are redrawn from what is recorded now, so several events cost
+one update. Home tabs follow in the same way (`services/store/people.py`).
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """Reading both systems, with no transaction open.
 
-About one call to Paymo for each hundred invoices, and one to Xero for each thousand; what the lists
-leave out is asked for by its id. "Not shown" is never read as "not there": Xero's silence concludes
-nothing, and Paymo's counts only where the key still opens the same company.
+It takes about one call to Paymo for each hundred invoices, and one to Xero for each thousand. What
+the lists leave out is read by id. "Not listed" never counts as "deleted" in Xero, and in Paymo only
+if the key still opens the same company.
 """
 
 from collections.abc import Collection, Mapping, Sequence

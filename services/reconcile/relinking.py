@@ -1,8 +1,8 @@
-"""Finding former exports again where the database that knew them is lost.
+"""Finding former exports again after the database was lost.
 
-What was exported says so itself: an invoice in Xero by its link to Paymo, or by its number, and a
-copy of a payment in Paymo by its notes. Reading changes nothing. What is found is written one
-invoice at a time, each with its payments, so that whoever begins again goes on with the rest.
+Exports are recognised in Xero by their link to Paymo, or by number, and copies of payments in Paymo
+by their notes. Searching changes nothing. Each invoice found is saved with its payments, one at a
+time, so that a second run continues with the rest.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,6 +1,6 @@
-"""Subscriptions, and the outbox: each channel is owed each message once, in order.
+"""Subscriptions, and the outbox: each channel gets each message once, in order.
 
-Their facts are put together here, too: those of every notice, and those of an invoice's card.
+The facts that every notice has, and those of an invoice's card, are collected here, too.
 """
 
 from collections.abc import Collection, Sequence

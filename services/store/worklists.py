@@ -1,6 +1,6 @@
-"""What needs somebody, what was not exported yet, what clients owe, and what was paid.
+"""Queries for work lists: what needs somebody, isn't exported yet, is owed, or was paid.
 
-And what allows and stops automatic exports, which leave only the rest to people.
+Also what allows automatic exports, and what stops them.
 """
 
 from collections.abc import Collection, Sequence

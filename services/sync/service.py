@@ -1,8 +1,7 @@
 """What asks for a sweep, and what people decide about payments and deletions: rows, no calls.
 
-Webhooks are checked, and only ever taken as a hint: nothing but ids is read from them, since a
-replay cannot be told apart. Our own writes come back as hints too; the sweep that they cause finds
-nothing to do, and there it ends.
+Webhooks are verified, and are hints only: nothing but ids is read from them, since a replay looks
+the same. Our own writes come back as hints, too; the sweep that they cause finds nothing to do.
 """
 
 import hmac

@@ -1,7 +1,7 @@
 """One sweep of one organisation: read what changed, note it, and have Paymo follow.
 
-When nothing happened this is one call to Xero. The cursor moves on only after everything that was
-read is written down; what a page said twice is noted once.
+If nothing happened it takes one call to Xero. The cursor moves only after everything that was read
+is recorded; rows that pages list twice count once.
 """
 
 from collections import Counter

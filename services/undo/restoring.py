@@ -1,7 +1,7 @@
-"""Making an invoice again in Paymo that was deleted there because Xero had deleted it.
+"""Restoring an invoice in Paymo that was deleted there because Xero had deleted it.
 
-It is made from the snapshot that was kept before the deletion. Paymo has no idempotency key: a
-number is unique in a company, so what a lost answer has left is found by its number and adopted.
+It is made from the copy kept before the deletion. Paymo has no idempotency key, but a number is
+unique in a company: an invoice that a lost answer left is found by its number and adopted.
 """
 
 from collections import Counter

@@ -1,6 +1,6 @@
 """Requests to one Paymo account: one at a time, its limits, what a 403 means, and the envelopes.
 
-An answer to a write is held against what was asked.
+The answer to a write is compared with what was asked.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What Xero's answers and our requests hold: just the fields that are used.
+"""The fields of Xero's answers and of our requests that the program uses.
 
 Keys without a value are often absent, so what has a default may be; the others must not be guessed
 (see `services.clients.rows`). Calendar dates are midnight UTC of their day and are never moved into
