@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -34,18 +35,22 @@ class Allowance:
 
     def read(self, headers: httpx.Headers) -> None:
         """Take over what this answer says; what it does not say stays as it was."""
+        # Once for all: each look-up of httpx's goes through all of them.
+        said = {name: text for name, text in headers.items() if name in _TELLING}
+        if not said:
+            return
         for name, header in _COUNTS.items():
-            count = _smallest(headers.get(header, ""))
+            count = _smallest(said.get(header, ""))
             if count is not None:
                 setattr(self, name, count)
         self.day_most = max((each for each in (self.day_most, self.day_left) if each), default=None)
-        self._read_windows(headers)
+        self._read_windows(said)
 
-    def _read_windows(self, headers: httpx.Headers) -> None:
+    def _read_windows(self, said: Mapping[str, str]) -> None:
         """Pair counts and spans by position; what cannot be paired is taken for the worst."""
-        spans = _numbers(headers.get("X-Ratelimit-Decay-Period", ""))
+        spans = _numbers(said.get(_SPANS, ""))
         self.spans = tuple(timedelta(seconds=each) for each in spans) or self.spans
-        left = _numbers(headers.get("X-Ratelimit-Remaining", ""))
+        left = _numbers(said.get(_LEFT, ""))
         if not left or not self.spans:
             return
         if len(left) == len(self.spans):
@@ -83,10 +88,12 @@ class Allowance:
 
 
 _COUNTS = {
-    "day_left": "X-DayLimit-Remaining",
-    "minute_left": "X-MinLimit-Remaining",
-    "app_minute_left": "X-AppMinLimit-Remaining",
+    "day_left": "x-daylimit-remaining",
+    "minute_left": "x-minlimit-remaining",
+    "app_minute_left": "x-appminlimit-remaining",
 }
+_LEFT, _SPANS = "x-ratelimit-remaining", "x-ratelimit-decay-period"
+_TELLING = frozenset({*_COUNTS.values(), _LEFT, _SPANS})
 
 
 def _smallest(text: str) -> int | None:

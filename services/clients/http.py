@@ -6,11 +6,12 @@ import re
 import secrets
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, lru_cache
+from types import TracebackType
 from typing import Any, TypedDict, Unpack
 
 import httpx
@@ -114,7 +115,7 @@ def open_http(base_url: str, *, user_agent: str) -> httpx.AsyncClient:
     return BoundedClient(
         base_url=base_url,
         timeout=_TIMEOUT,
-        headers={"User-Agent": user_agent},
+        headers={"User-Agent": user_agent, "Accept": "application/json"},
         trust_env=True,
         verify=trusted(),
     )
@@ -234,13 +235,16 @@ class ApiClient:
             if not may_repeat:
                 raise
             return _jittered(attempt)
-        repairable = answer.status == _TOO_MANY or (may_repeat and answer.status >= _SERVER_ERROR)
+        if answer.status != _TOO_MANY and not (may_repeat and answer.status >= _SERVER_ERROR):
+            return answer
         wait = _asked_to_wait(answer) or _jittered(attempt)
-        return wait if repairable and wait <= LONGEST_WAIT else answer
+        return wait if wait <= LONGEST_WAIT else answer
 
     async def _ask(self, request: httpx.Request, auth: httpx.Auth | None) -> Answer:
+        # What ends a write as a whole comes first anyway.
+        bounded = _until(self.system, self.limit) if request.method == "GET" else nullcontext
         try:
-            async with _until(self.system, self.limit)():
+            async with bounded():
                 response = await self.http.send(request, auth=auth or httpx.USE_CLIENT_DEFAULT)
         except _NEVER_SENT as error:
             raise Unreachable(
@@ -301,16 +305,29 @@ def _until(system: System, limit: timedelta) -> Bound:
     httpx limits each read by itself, so a body that drips would never end.
     """
     end = asyncio.get_running_loop().time() + limit.total_seconds()
+    return lambda: _Until(system, asyncio.timeout_at(end))
 
-    @asynccontextmanager
-    async def bounded() -> AsyncIterator[None]:
+
+@dataclass(frozen=True, slots=True)
+class _Until:
+    """A timeout that is a refusal; a generator would take twice as long."""
+
+    system: System
+    timeout: asyncio.Timeout
+
+    async def __aenter__(self) -> None:
+        await self.timeout.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
-            async with asyncio.timeout_at(end):
-                yield
+            await self.timeout.__aexit__(kind, problem, trace)
         except TimeoutError as error:
-            raise Unavailable(_silent(system)) from error
-
-    return bounded
+            raise Unavailable(_silent(self.system)) from error
 
 
 def _silent(system: System) -> str:
@@ -335,9 +352,8 @@ def _content(body: object) -> bytes | None:
     return body if body is None or isinstance(body, bytes) else _ENCODER.encode(body)
 
 
-def _headers(given: Mapping[str, str], *, has_body: bool) -> dict[str, str]:
-    named = {"Accept": "application/json", **given}
-    return {"Content-Type": "application/json", **named} if has_body else named
+def _headers(given: Mapping[str, str], *, has_body: bool) -> Mapping[str, str]:
+    return {"Content-Type": "application/json", **given} if has_body else given
 
 
 def _quoted(messages: tuple[str, ...]) -> str:

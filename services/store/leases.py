@@ -171,20 +171,27 @@ async def write_all(
     held = await _hold(session, list(values), as_read)
     written = {row: ended(table, values[row]) for row in held}
     if written:
-        key: Any = inspect(table).primary_key[0]
-        names = next(iter(written.values()))
-        # On the table, not the class: one statement for all, and no row comes back.
-        plain: Any = inspect(table).local_table
-        own = (key == bindparam("own_key")) & (plain.c.fence == bindparam("own_fence"))
-        statement = (
-            update(plain).where(own).values({name: bindparam(f"new_{name}") for name in names})
-        )
         connection = await session.connection()
-        await connection.execute(statement, [_bound(row, each) for row, each in written.items()])
+        await connection.execute(*_updating(table, written))
     for row, each in written.items():
         for name, value in each.items():
             set_committed_value(row, name, value)
     return list(written)
+
+
+def _updating(table: Any, written: Mapping[Any, Mapping[str, Any]]) -> tuple[Any, ...]:
+    """A statement on the table, not the class, so that no row comes back; and what it is given.
+
+    The rows are held, so one statement is enough where all are given the same values.
+    """
+    key: Any = inspect(table).primary_key[0]
+    plain: Any = inspect(table).local_table
+    values = next(iter(written.values()))
+    if all(each == values for each in written.values()):
+        return (update(plain).where(key.in_([_key_of(row) for row in written])).values(values),)
+    own = (key == bindparam("own_key")) & (plain.c.fence == bindparam("own_fence"))
+    new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in values}
+    return update(plain).where(own).values(new), [_bound(*each) for each in written.items()]
 
 
 def _bound(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:

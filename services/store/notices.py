@@ -77,7 +77,9 @@ async def enqueue_all(
         for channel_id in sorted(_addresses(told, connection, heard))
     ]
     insert = insert_into(session, Notice).on_conflict_do_nothing().returning(Notice.id)
-    owed = (await session.scalars(insert, rows)).all() if rows else ()
+    owed: Sequence[int] = ()
+    if rows:
+        owed = (await (await session.connection()).scalars(insert, rows)).all()
     about = [each.export for each in notifications if each.export is not None]
     for by in {str(each.facts.get("by") or "") for each in notifications}:
         await settled.follow(session, connection, (kind, by), about, now)

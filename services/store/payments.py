@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, inspect, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
 
 from services.model import chunks
 from services.model.invoice import UNSETTLED, PaymentState
@@ -17,6 +18,7 @@ from services.store.types import is_any
 
 _DUE = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
 _AT_ONCE = 50
+_COUNTING = (Payment.export_id, Payment.state, Payment.amount, Payment.recorded_amount)
 _NAMES = frozenset(column.name for column in inspect(Payment).columns)
 # As its index has it (services.store.tables.exports).
 IS_LEFT = is_any(Payment.state, (PaymentState.ASKED, PaymentState.PARKED))
@@ -81,6 +83,19 @@ async def list_of(session: AsyncSession, export_ids: Collection[int]) -> Sequenc
         select(Payment).where(Payment.export_id.in_(export_ids)).order_by(Payment.id)
     )
     return found.all()
+
+
+async def list_amounts(
+    session: AsyncSession, export_ids: Collection[int]
+) -> dict[int, list[Payment]]:
+    """Return the payments of these exports, by export, with their states and amounts alone."""
+    found = await session.scalars(
+        select(Payment)
+        .where(Payment.export_id.in_(export_ids))
+        .order_by(Payment.id)
+        .options(load_only(*_COUNTING, raiseload=True))
+    )
+    return by_export(found)
 
 
 def by_export(rows: Iterable[Payment]) -> dict[int, list[Payment]]:

@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 _LATE = timedelta(minutes=30)  # after which a payment that waits is told
 _INVOICES = 100  # in one list
 _PAYMENTS = 1000  # of one batch
-_TOGETHER = 50  # payments noted, and recorded, at once
+_TOGETHER = 75  # payments noted, and recorded, at once
 _BELIEVED = 15  # seconds that a list counts
 _NOTED = 5  # seconds after its note that a call may begin
 
@@ -222,9 +222,7 @@ class _Additions:
         async with run.database.sessions.begin() as session:
             written = set(await payment.mark_all_recorded(session, copies))
             done = sorted((each for each in added if each[0].payment in written), key=_order)
-            rows = payments.by_export(
-                await payments.list_of(session, {each.export.id for each, _ in done})
-            )
+            rows = await payments.list_amounts(session, {each.export.id for each, _ in done})
             later, news = {each.payment.id for each, _ in done}, []
             for each, copy in done:
                 later.discard(each.payment.id)
