@@ -254,17 +254,14 @@ class _Session(SyncSession):
 @event.listens_for(_Session, "after_flush")
 def _flushed(session: SyncSession, _context: object) -> None:
     whole = any(type(each) in _DECIDING for each in (*session.new, *session.deleted))
-    if whole or any(_decides(each) for each in session.dirty):
+    if whole or any(_decides(each) for each in session.dirty if type(each) in _DECIDING):
         session.info[_TOUCHED] = True
 
 
 def _decides(row: object) -> bool:
     """Say whether a write to this row changes who may do what."""
-    names = _DECIDING.get(type(row))
-    if names is None:
-        return False  # a sweep writes a thousand invoices
     written = inspect(row).attrs
-    return any(written[name].history.has_changes() for name in names)
+    return any(written[name].history.has_changes() for name in _DECIDING[type(row)])
 
 
 @event.listens_for(_Session, "do_orm_execute")
