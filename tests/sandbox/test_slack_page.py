@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from playwright.async_api import Browser, Page, expect
 
 from sandbox.slack.server import PAGE
 from tests.browser import opened
-from tests.sandbox.gallery import SURE
+from tests.sandbox.gallery import DATA_TABLE, SURE
 from tests.sandbox.slack_bench import Bench, Json, actions, button, entry, modal, option, words
 
 MENU = {"type": "external_select", "min_query_length": 0}
+LAST = 3  # page
 STATUS = {"type": "static_select", "options": [option("DRAFT", "Draft"), option("PAID", "Paid")]}
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -93,6 +95,87 @@ async def test_a_button_that_asks_first_is_pressed_after_the_yes(bench: Bench, p
     await bench.world.wait_for(lambda: bench.world.answers)
 
     assert bench.last["actions"][0]["action_id"] == "undo"
+
+
+async def test_a_command_that_did_not_arrive_is_there_to_be_sent_again(
+    bench: Bench, page: Page
+) -> None:
+    composer = page.get_by_role("textbox", name="Message #invoices")
+    await page.route("**/_sandbox/command", lambda route: route.abort(), times=1)
+    await composer.fill("/paymo-xero help")
+    await composer.press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("can’t be reached")
+    await expect(composer).to_have_value("/paymo-xero help")
+    assert bench.received == []
+    await composer.press("Enter")
+    await bench.world.wait_for(lambda: bench.world.answers)
+
+    await expect(composer).to_have_value("")
+    assert bench.last["text"] == "help"
+
+
+@dataclass(slots=True)
+class Pages:
+    """An app that shows a long form page by page."""
+
+    bench: Bench
+    now: int = 1
+
+    async def __call__(self, body: Json) -> None:
+        """Open the first page, and follow its buttons."""
+        if "command" in body:
+            await self.bench.slack.views_open(trigger_id=body["trigger_id"], view=self.view())
+        elif body["type"] == "block_actions":
+            self.now += 1 if body["actions"][0]["action_id"] == "next" else -1
+            await self.bench.slack.views_update(view_id=body["view"]["id"], view=self.view())
+
+    def view(self) -> Json:
+        """Return the page that is shown now."""
+        ways = [("previous", 1), ("next", LAST)]
+        shown = [{**button(way), "text": words(way)} for way, end in ways if self.now != end]
+        lines = [{"type": "section", "text": words(f"Line {nth}")} for nth in range(60)]
+        about = {"type": "section", "text": words(f"Page {self.now}")}
+        return modal(about, *lines, actions(*shown))
+
+
+async def test_turning_pages_by_keyboard_keeps_the_focus_in_the_form(
+    bench: Bench, page: Page
+) -> None:
+    """Slack names the blocks anew; where a button is gone, reading goes on at the top."""
+
+    bench.reply = Pages(bench)
+    composer = page.get_by_role("textbox", name="Message #invoices")
+    await composer.fill("/paymo-xero export all")
+    await composer.press("Enter")
+    dialog = page.get_by_role("dialog")
+    onward = dialog.get_by_role("button", name="next")
+    await onward.press("Enter")
+    await expect(dialog.get_by_text("Page 2")).to_have_count(1)
+    await expect(onward).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(dialog.get_by_text("Page 3")).to_be_in_viewport()
+    await expect(dialog.get_by_role("heading", name="Test")).to_be_focused()
+    await dialog.get_by_role("button", name="previous").press("Enter")
+    await expect(dialog.get_by_text("Page 2")).to_have_count(1)
+    await expect(dialog.get_by_role("button", name="previous")).to_be_focused()
+
+
+async def test_a_table_is_read_page_by_page_by_keyboard_also_when_it_is_drawn_anew(
+    bench: Bench, page: Page
+) -> None:
+    sent = await bench.slack.chat_postMessage(
+        channel=bench.room.id, text="Overdue", blocks=[DATA_TABLE]
+    )
+    onward = page.get_by_role("button", name="Next")
+    await onward.press("Enter")
+    await expect(page.get_by_role("rowheader", name="INV-3")).to_be_visible()
+    await expect(onward).to_be_focused()
+    await bench.slack.chat_update(
+        channel=bench.room.id, ts=sent["ts"], text="Overdue now", blocks=[DATA_TABLE]
+    )
+
+    await expect(page.get_by_role("status")).to_have_text("1 of 2")
+    await expect(onward).to_be_focused()
 
 
 async def test_the_home_tab_is_opened_and_shown(bench: Bench, page: Page) -> None:

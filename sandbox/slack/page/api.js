@@ -24,13 +24,17 @@ export async function changed(since) {
 }
 
 async function post(name, sent) {
+  const answer = await answered(name, sent).catch(() => ({ ok: false, error: "Slack can’t be reached" }));
+  const trouble = answer.error || answer.failure;
+  if (trouble) toast(`${name} failed: ${trouble}`);
+  return answer;
+}
+
+async function answered(name, sent) {
   const response = await fetch(`/_sandbox/${name}`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(sent),
   });
-  const answer = await response.json().catch(() => ({ ok: false, error: `error ${response.status}` }));
-  const trouble = answer.error || answer.failure;
-  if (trouble) toast(`${name} failed: ${trouble}`);
-  return answer;
+  return response.json().catch(() => ({ ok: false, error: `error ${response.status}` }));
 }

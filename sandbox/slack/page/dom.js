@@ -40,10 +40,22 @@ export function heldFocus() {
   const { key } = node.dataset;
   const said = node.closest("[data-said]")?.dataset.said;
   return () => {
-    const fitting = [...document.querySelectorAll("[data-key]")].filter((each) => each.dataset.key === key);
-    const there = node.isConnected ? node : fitting.find((each) => each.closest("[data-said]")?.dataset.said === said);
-    (there ?? document.getElementById("typed")).focus({ preventScroll: true });
+    const beside = [...document.querySelectorAll("[data-key]")].filter((each) => each.closest("[data-said]")?.dataset.said === said);
+    const there = node.isConnected ? node : keyed(beside, key);
+    (there ?? start()).focus({ preventScroll: true });
   };
+}
+
+/** Return what has this key; Slack names blocks anew where the app does not: then the act alone says which. */
+export function keyed(nodes, key) {
+  const act = key?.slice(key.lastIndexOf("/"));
+  return nodes.find((each) => each.dataset.key === key) ?? nodes.find((each) => act && each.dataset.key.endsWith(act));
+}
+
+/** Return where to go on: the field to type in, or on Home, which has none, its tab. */
+function start() {
+  const typed = document.getElementById("typed");
+  return typed.checkVisibility() ? typed : document.querySelector("#tabs [aria-selected=true]") ?? typed;
 }
 
 /** Draw a part anew; what had the focus in it has it again. */

@@ -58,7 +58,7 @@ function button({ item, block, scene }) {
 
 function overflow(spot) {
   const options = spot.item.options.map((option) => el("option", { value: option.value }, words(option.text)));
-  const menu = el("select", { "aria-label": "More", class: "overflow" }, el("option", { value: "" }, "⋯"), options);
+  const menu = el("select", { "aria-label": "More", class: "overflow", "data-key": spot.key }, el("option", { value: "" }, "⋯"), options);
   menu.addEventListener("change", async () => {
     const value = menu.value;
     menu.value = "";

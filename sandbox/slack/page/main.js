@@ -150,12 +150,18 @@ async function send(event) {
   if (!text || !channel) return;
   at("typed").value = "";
   hint();
-  if (!text.startsWith("/")) await act("say", { user: here.user, channel: channel.id, text });
-  else {
-    const [command, ...rest] = text.split(" ");
-    if (command !== world.command) toast(`${command} is not a valid command.`);
-    else await act("command", { user: here.user, channel: channel.id, text: rest.join(" ") });
-  }
+  const answer = await said(text, channel);
+  // What did not arrive stands there to be sent again.
+  if ((answer.error || answer.failure) && !at("typed").value) at("typed").value = text;
+}
+
+async function said(text, channel) {
+  if (!text.startsWith("/")) return act("say", { user: here.user, channel: channel.id, text });
+  const [command, ...rest] = text.split(" ");
+  if (command === world.command) return act("command", { user: here.user, channel: channel.id, text: rest.join(" ") });
+  const error = `${command} is not a valid command.`;
+  toast(error);
+  return { error };
 }
 
 async function look() {

@@ -97,7 +97,7 @@ function said(message, scene) {
 function uses(message, scene) {
   const offered = Object.entries(scene.uses ?? {});
   if (!offered.length) return null;
-  const menu = el("select", { "aria-label": "More actions", class: "uses" }, el("option", { value: "" }, "⋯"), offered.map(([id, name]) => el("option", { value: id }, name)));
+  const menu = el("select", { "aria-label": "More actions", class: "uses", "data-key": "uses" }, el("option", { value: "" }, "⋯"), offered.map(([id, name]) => el("option", { value: id }, name)));
   menu.addEventListener("change", () => {
     const id = menu.value;
     menu.value = "";

@@ -1,7 +1,7 @@
 /** Shows the modal on top of the stack; redraws only what the app changed. */
 import { act } from "./api.js";
 import { drawn } from "./blocks.js";
-import { el, heldFocus } from "./dom.js";
+import { el, heldFocus, keyed } from "./dom.js";
 import { words } from "./text.js";
 
 const dialog = document.getElementById("modal");
@@ -83,15 +83,11 @@ function restore(place) {
       field.dataset.dirty = "yes";
     }
   }
-  dialog.querySelector(".body").scrollTop = place.scroll;
-  const held = (place.held && (byKey(place.held) ?? byAction(place.held))) || dialog.querySelector("h2");
+  const same = place.held && keyed([...dialog.querySelectorAll("[data-key]")], place.held);
+  // Where that is gone, as on the last page of a table, reading goes on at the top.
+  dialog.querySelector(".body").scrollTop = place.held && !same ? 0 : place.scroll;
+  const held = same || dialog.querySelector("h2");
   if (!dialog.contains(document.activeElement) || document.activeElement === dialog.querySelector(".cross")) held.focus({ preventScroll: true });
-}
-
-/** Slack names blocks anew with each update where the app does not: then the act alone says which. */
-function byAction(key) {
-  const action = key.slice(key.lastIndexOf("/"));
-  return [...dialog.querySelectorAll("[data-key]")].find((field) => field.dataset.key.endsWith(action));
 }
 
 function byKey(key) {

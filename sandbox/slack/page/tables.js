@@ -33,8 +33,8 @@ export function dataTable(block, cell) {
     el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": block.caption }, el("table", {}, el("caption", {}, block.caption),
       el("thead", {}, el("tr", {}, head.map((item, at) => el("th", { scope: "col", class: number(rows[0]?.[at]) }, cell(item))))), body)),
     pages > 1 ? el("div", { class: "pages" },
-      el("button", { type: "button", onclick: () => turn(-1) }, "Previous"), where,
-      el("button", { type: "button", onclick: () => turn(1) }, "Next")) : null);
+      el("button", { type: "button", "data-key": `${block.block_id}/previous`, onclick: () => turn(-1) }, "Previous"), where,
+      el("button", { type: "button", "data-key": `${block.block_id}/next`, onclick: () => turn(1) }, "Next")) : null);
 }
 
 function number(item) {
