@@ -23,7 +23,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
@@ -45,6 +45,7 @@ _READER = "reader"
 _MEMORY = "memory"
 _CHANGES = "changes"
 _TOUCHED = "touched"
+_RESTS = "rests"
 KEEPS_ROLES = {"keeps_roles": True}  # what a bulk write says that changes no role
 _NEWS, _BELIEVED = 1, 5  # seconds
 # What decides about roles; no other write gives or takes a right.
@@ -63,6 +64,8 @@ _DECIDING: dict[Any, tuple[str, ...]] = {
 _DECIDING_TABLES = {each.__tablename__ for each in _DECIDING}
 _IN_MEMORY = ("", ":memory:")
 _OWNER_ONLY = 0o600
+_MOST_OPEN = 15
+_RESTED = 1  # seconds
 _COMPANIONS = ("", "-wal", "-shm", "-journal", "-alone")
 
 
@@ -152,7 +155,9 @@ class Database:
         """Open it; the first key encrypts, all of them decrypt."""
         KEYRING.fill(MultiFernet([Fernet(key) for key in encryption_keys]))
         if not driver_url(url).startswith("sqlite"):
-            engine, kind = create_engine(url, pool_pre_ping=True), _Session
+            # To open one takes longer than a statement, so those that were needed once stay.
+            engine, kind = create_engine(url, pool_size=_MOST_OPEN, max_overflow=0), _Session
+            _ask_after_rest(engine.sync_engine)
         else:
             engine, kind = create_engine(url), _SQLiteSession
             teach_sqlite(engine.sync_engine, foreign_keys=True)
@@ -299,6 +304,27 @@ class _SQLiteSession(_Session):
             reader: Engine = self.info[_READER]
             return reader
         return super().get_bind(*args, **kwargs)
+
+
+def _ask_after_rest(engine: Engine) -> None:
+    """Ask a connection that rested whether it still works; if it was just in use, its socket says.
+
+    Asking before each use takes as long as what follows.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _on_rest(_connection: Any, record: Any) -> None:
+        record.info[_RESTS] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _on_use(connection: Any, record: Any, _fairy: Any) -> None:
+        now = time.monotonic()
+        try:
+            is_closed = record.driver_connection.is_closed()
+            if is_closed or now - record.info.get(_RESTS, now) > _RESTED:
+                connection.ping()
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
 
 
 def teach_sqlite(engine: Engine, *, foreign_keys: bool) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,30 @@ async def test_writers_that_read_first_wait_for_each_other(sqlite_url: str) -> N
     await database.close()
 
     assert counted == 12
+
+
+@pytest.mark.databases("postgres")
+async def test_connections_that_were_just_used_may_have_been_ended_meanwhile(
+    database_url: str,
+) -> None:
+    ours, theirs = open_database(database_url), open_database(database_url)
+    ending = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = ANY(:pids)")
+    async with AsyncExitStack() as stack:
+        at_once = [await stack.enter_async_context(ours.engine.connect()) for _ in range(3)]
+        pids = [await each.scalar(text("SELECT pg_backend_pid()")) for each in at_once]
+        raw = [await each.get_raw_connection() for each in at_once]
+        lost = [each.driver_connection for each in raw if each.driver_connection is not None]
+    async with theirs.engine.connect() as other:
+        await other.execute(ending, {"pids": pids})
+    async with asyncio.timeout(60):
+        while not all(each.is_closed() for each in lost):
+            await asyncio.sleep(0.01)
+    async with ours.sessions() as session:
+        found = await session.scalar(text("SELECT pg_backend_pid()"))
+    await ours.close()
+    await theirs.close()
+
+    assert found not in pids
 
 
 async def test_secrets_of_every_table_outlive_the_key_they_were_written_with(
