@@ -16,6 +16,7 @@ from tests.sandbox.slack_bench import Bench, Json, actions, button, entry, modal
 
 MENU = {"type": "external_select", "min_query_length": 0}
 LAST = 3  # page
+SAID = [{"type": "section", "text": words("Later, then")}]
 STATUS = {"type": "static_select", "options": [option("DRAFT", "Draft"), option("PAID", "Paid")]}
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -176,6 +177,25 @@ async def test_a_table_is_read_page_by_page_by_keyboard_also_when_it_is_drawn_an
 
     await expect(page.get_by_role("status")).to_have_text("1 of 2")
     await expect(onward).to_be_focused()
+
+
+async def test_a_menu_keeps_the_focus_when_its_choice_changes_the_message(
+    bench: Bench, page: Page
+) -> None:
+    options = [option("later", "Later"), option("never", "Never")]
+    menu = actions({"type": "overflow", "action_id": "more", "options": options})
+
+    async def answer(body: Json) -> None:
+        about = {"channel": body["container"]["channel_id"], "ts": body["container"]["message_ts"]}
+        await bench.slack.chat_update(**about, text="Later, then", blocks=[*SAID, menu])
+
+    bench.reply = answer
+    await bench.slack.chat_postMessage(channel=bench.room.id, text="Decide", blocks=[menu])
+    shown = page.get_by_role("combobox", name="More")
+    await shown.press("ArrowDown")
+
+    await expect(page.get_by_text("Later, then")).to_be_visible()
+    await expect(shown).to_be_focused()
 
 
 async def test_the_home_tab_is_opened_and_shown(bench: Bench, page: Page) -> None:
