@@ -97,14 +97,14 @@ class BatchListeners:
             await self.matching.submit(request)
             return
         choice, _ = await self.matching.save(request)
-        missing = (await self.service.form(request.person, batch_id)).missing
-        waiting = [each.client_id for each in missing if each.client_id != choice.client_id]
+        # Judged before the next client is asked about, since the answer may come faster than that.
+        form = await self.service.matched(request.person, batch_id)
+        waiting = [each.client_id for each in form.missing if each.client_id != choice.client_id]
         if waiting:
             following = await self.matching.service.open(request.person, waiting[0])
             await self.matching.show_next(request, choice, following, len(waiting))
         else:
             await request.ack()
-        form = await self.service.matched(request.person, batch_id)
         await reply.redraw(request.client, form.view_id, batch_view(form))
 
     async def submit(self, request: SlackRequest) -> None:
