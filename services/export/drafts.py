@@ -225,9 +225,9 @@ class ExportForms:
         async with self.database.sessions() as session:
             draft, connection = await draft_of(session, draft_id, person)
             at = draft.invoice_id or 0
-            known = forms.kept(draft) or await mirror.find_header(session, connection.id, at)
-            client_id = known.client_id if known else None
-            return await suggestions.contact_groups(session, connection, query, client_id)
+            head = forms.kept(draft) or await mirror.find_header(session, connection.id, at)
+            client = await mirror.find_client(session, connection.id, head.client_id if head else 0)
+            return await suggestions.contact_groups(session, connection, query, client)
 
     async def act(self, draft_id: int, person: Person, pressed: Action) -> ExportForm:
         """Change in the form what this button changes, for the invoice that it shows."""

@@ -70,8 +70,9 @@ class MatchingService:
     ) -> tuple[OptionGroup, ...]:
         """Suggestions for this client with reasons, contacts, and adding a new one."""
         async with self.database.sessions() as session:
-            connection = await connections.get_for_exporter(session, person)
-            return await suggestions.contact_groups(session, connection, query, client_id)
+            asking = connections.get_with_client(session, person, client_id)
+            connection, client = await asking
+            return await suggestions.contact_groups(session, connection, query, client)
 
     async def account_options(self, person: Person, query: str) -> tuple[OptionGroup, ...]:
         """The accounts that can take sales, by type, each with its tax."""

@@ -197,16 +197,13 @@ def party_of(client: Client) -> Party:
 
 
 async def contact_groups(
-    session: Session, connection: Connection, query: str, client_id: int | None
+    session: Session, connection: Connection, query: str, client: Client | None
 ) -> tuple[OptionGroup, ...]:
     """Suggestions with their reasons, all contacts that fit, and the row that adds a new one.
 
     If no contact is like the client, it offers only to add it until somebody types: nobody
     chooses another contact by accident.
     """
-    client = None
-    if client_id is not None:
-        client = await mirror.find_client(session, connection.id, client_id)
     party = party_of(client) if client is not None else None
     names = await names_of(session, connection)
     suggested: Sequence[Suggestion] = ()

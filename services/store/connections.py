@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import and_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,7 +14,7 @@ from services.model.people import Person, Role
 from services.model.wording import Command, Member, Typed
 from services.store import leases, people, schedules
 from services.store.people import Place
-from services.store.tables import Batch, Connection, Export, Subscription, Task, Workspace
+from services.store.tables import Batch, Client, Connection, Export, Subscription, Task, Workspace
 
 _OLD_LISTS = timedelta(minutes=2)  # Xero's, of which a day allows so many readings
 _OLD_INVOICES = timedelta(seconds=5)  # Paymo's, of which only what changed is read
@@ -108,9 +108,12 @@ async def list_open(session: AsyncSession, person: Person) -> Sequence[Connectio
 
 
 async def _open(session: AsyncSession, person: Person) -> Sequence[Connection]:
-    found = await session.scalars(
-        select(Connection)
-        .join(Workspace)
+    return (await session.scalars(_opened(select(Connection), person))).all()
+
+
+def _opened(asked: Any, person: Person) -> Any:
+    return (
+        asked.join(Workspace, Workspace.id == Connection.workspace_id)
         .where(
             Workspace.enterprise_id == person.enterprise_id,
             Workspace.team_id == person.team_id,
@@ -118,7 +121,6 @@ async def _open(session: AsyncSession, person: Person) -> Sequence[Connection]:
         )
         .order_by(Connection.id.desc())
     )
-    return found.all()
 
 
 def _usual_first(found: Sequence[Listed], bound: set[int]) -> Sequence[Listed]:
@@ -140,9 +142,15 @@ async def find_current(session: AsyncSession, person: Person) -> Connection | No
     Raises `SeveralConnections` where there are several and neither person nor channel says which.
     What somebody else has begun and not finished is theirs alone.
     """
+    return await _current(session, person, await _open(session, person))
+
+
+async def _current(
+    session: AsyncSession, person: Person, open_: Sequence[Connection]
+) -> Connection | None:
     found = [
         each
-        for each in await _open(session, person)
+        for each in open_
         if each.state is not ConnectionState.PENDING or each.owner_id == person.user_id
     ]
     if person.connection_id:
@@ -198,7 +206,12 @@ def require_ready(current: Connection | None) -> Connection:
 
 async def get_for(session: AsyncSession, person: Person, role: Role) -> Connection:
     """Return the current connection when it works and the person has this role."""
-    connection = await find_current(session, person)
+    return await _ready(session, person, role, await find_current(session, person))
+
+
+async def _ready(
+    session: AsyncSession, person: Person, role: Role, connection: Connection | None
+) -> Connection:
     if connection is not None and connection.state is not ConnectionState.PENDING:
         await people.require(session, connection, person, role)
     return require_ready(connection)
@@ -207,6 +220,18 @@ async def get_for(session: AsyncSession, person: Person, role: Role) -> Connecti
 async def get_for_exporter(session: AsyncSession, person: Person) -> Connection:
     """Return the current connection when it works and this person may export."""
     return await get_for(session, person, Role.EXPORTER)
+
+
+async def get_with_client(
+    session: AsyncSession, person: Person, client_id: int | None
+) -> tuple[Connection, Client | None]:
+    """Return the same, and this client of it, in one statement: a menu waits for nothing else."""
+    of_it = and_(Client.connection_id == Connection.id, Client.client_id == client_id)
+    asked = _opened(select(Connection, Client).outerjoin(Client, of_it), person)
+    clients: dict[Connection, Client | None] = dict((await session.execute(asked)).all())
+    current = await _current(session, person, tuple(clients))
+    connection = await _ready(session, person, Role.EXPORTER, current)
+    return connection, clients[connection]
 
 
 async def get_here(
