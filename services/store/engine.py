@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -36,7 +37,7 @@ from sqlalchemy.orm import Session as SyncSession
 
 from services.store import tables
 from services.store.tables import Base
-from services.store.types import KEYRING, Secret, insert_of
+from services.store.types import KEYRING, Secret
 
 Session = AsyncSession
 Sessions = async_sessionmaker[AsyncSession]
@@ -246,7 +247,7 @@ def change(dialect: str) -> Any:
 
     Everybody writes this row, so a transaction that went on after it could deadlock.
     """
-    insert = insert_of(dialect, tables.Change)
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(tables.Change)
     one_more = {"count": tables.Change.count + 1}
     return insert.values(id=1, count=1).on_conflict_do_update(index_elements=["id"], set_=one_more)
 
@@ -373,7 +374,9 @@ async def rotate(sessions: Sessions) -> int:
 
 def insert_into(session: AsyncSession, table: type[Base]) -> Any:
     """Return the dialect's own insert, which knows ON CONFLICT."""
-    return insert_of(session.get_bind().dialect.name, table)
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 async def put_all(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:

@@ -1,6 +1,5 @@
 """What every table has, and column types: money, times, encrypted secrets, enumerations."""
 
-import importlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,6 +20,7 @@ from sqlalchemy import (
     String,
     Text,
     bindparam,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -140,11 +140,9 @@ def text_enum(kind: type[StrEnum]) -> Enum:
 
 
 def partial(name: str, *columns: str, where: str, **more: Any) -> Index:
-    """Return an index of those rows alone for which `where` holds.
-
-    The migration makes it. SQLAlchemy's own words for it would load the dialects of all databases.
-    """
-    return Index(name, *columns, info={"where": where}, **more)
+    """Return an index of those rows alone for which `where` holds."""
+    rule = text(where)
+    return Index(name, *columns, sqlite_where=rule, postgresql_where=rule, **more)
 
 
 def is_any(column: InstrumentedAttribute[Any], values: Iterable[StrEnum]) -> ColumnElement[bool]:
@@ -187,8 +185,3 @@ class Sends:
     """A row about which a remote system is written to (services.store.leaving)."""
 
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: nothing is unanswered
-
-
-def insert_of(dialect: str, table: type[Base]) -> Any:
-    """Return a dialect's own insert. The engine has loaded it; the others stay out of memory."""
-    return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert(table)

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model.connection import ConnectionState
@@ -18,9 +18,12 @@ from services.store.types import (
     Sends,
     Traced,
     UtcDateTime,
-    partial,
     text_enum,
 )
+
+_UNANSWERED = text("answered_at IS NULL")
+_IN_USE = text("state IN ('active', 'broken', 'ending')")
+_BEGUN = text("state = 'pending'")
 
 
 class Workspace(Base):
@@ -78,20 +81,22 @@ class Connection(Sends, Base):
 
     __tablename__ = "connections"
     __table_args__ = (
-        partial(
+        Index(
             "ix_connections_pair",
             "workspace_id",
             "paymo_company_id",
             "tenant_id",
             unique=True,
-            where="state IN ('active', 'broken', 'ending')",
+            sqlite_where=_IN_USE,
+            postgresql_where=_IN_USE,
         ),
-        partial(
+        Index(
             "ix_connections_attempt",  # one a person
             "workspace_id",
             "owner_id",
             unique=True,
-            where="state = 'pending'",
+            sqlite_where=_BEGUN,
+            postgresql_where=_BEGUN,
         ),
     )
 
@@ -193,13 +198,14 @@ class AccessRequest(Base):
 
     __tablename__ = "access_requests"
     __table_args__ = (
-        partial(
+        Index(
             "ix_access_requests_open",
             "connection_id",
             "user_id",
             "is_handover",
             unique=True,
-            where="answered_at IS NULL",
+            sqlite_where=_UNANSWERED,
+            postgresql_where=_UNANSWERED,
         ),
     )
 

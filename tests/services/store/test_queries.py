@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection as SyncConnection
-from sqlalchemy import inspect, text
+from sqlalchemy import text
 
 from services.model.export import ExportState
 from services.model.notice import NoticeKind
@@ -31,28 +31,6 @@ async def test_models_and_migrations_agree(database_url: str) -> None:
     await database.close()
 
     assert found == []
-
-
-async def test_models_say_which_rows_are_in_an_index(sqlite_url: str) -> None:
-    def found_in(connection: SyncConnection) -> dict[str | None, str | None]:
-        return {
-            each["name"]: _where_of(each.get("dialect_options", {}).get("sqlite_where"))
-            for table in Base.metadata.sorted_tables
-            for each in inspect(connection).get_indexes(table.name)
-        }
-
-    database = open_database(sqlite_url)
-    async with database.engine.connect() as connection:
-        found = await connection.run_sync(found_in)
-    await database.close()
-
-    tables = Base.metadata.sorted_tables
-    said = {str(each.name): each.info.get("where") for one in tables for each in one.indexes}
-    assert found == said
-
-
-def _where_of(rule: object) -> str | None:
-    return None if rule is None else str(rule)
 
 
 def test_a_database_can_be_taken_back_to_nothing_and_forth(database_url: str) -> None:
