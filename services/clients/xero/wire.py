@@ -262,10 +262,12 @@ class XeroInvoice(msgspec.Struct, frozen=True, gc=False, rename="pascal", kw_onl
     @property
     def is_plain(self) -> bool:
         """Say whether `judged` would find nothing, and nothing is told that it would pass over."""
-        is_told = self.status_attribute_string or self.validation_errors
-        return not (is_told or self.has_errors or self.has_validation_errors) and all(
-            each.id for each in (*self.credit_notes, *self.overpayments, *self.prepayments)
-        )
+        if self.status_attribute_string or self.validation_errors:
+            return False
+        if self.has_errors or self.has_validation_errors:
+            return False
+        credits_ = self.credit_notes + self.overpayments + self.prepayments
+        return not credits_ or all(each.id for each in credits_)
 
     @property
     def updated_at(self) -> datetime:
