@@ -13,7 +13,7 @@ from services.model.connection import ConnectionState
 from services.model.people import Role
 from tests.handlers import samples
 from tests.handlers.judging import buttons, said
-from tests.walk import Walk, text_in
+from tests.walk import PATIENCE, Walk, text_in
 
 SITE = "https://app.example"
 STATES: list[tuple[Mapping[str, Any], str, set[str]]] = [
@@ -76,7 +76,7 @@ def test_what_ended_says_so_and_how_to_go_on() -> None:
 async def home_saying(walk: Walk, words: str, who: str = "Anna") -> str:
     slack = walk.town.slack
     await slack.wait_for(
-        lambda: (view := slack.home(who)) is not None and words in text_in(view.payload), 8
+        lambda: (view := slack.home(who)) is not None and words in text_in(view.payload), PATIENCE
     )
     view = slack.home(who)
     assert view is not None
