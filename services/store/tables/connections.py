@@ -180,10 +180,7 @@ class Schedule(Traced, Leased, Base):
     """One regular job of a connection: its sweep, its mirror, or the end of it."""
 
     __tablename__ = "schedules"
-    __table_args__ = (
-        UniqueConstraint("connection_id", "job"),
-        Index("ix_schedules_wanted", "job", "due_at"),
-    )
+    __table_args__ = (UniqueConstraint("connection_id", "job"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))

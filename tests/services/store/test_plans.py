@@ -14,10 +14,10 @@ from services.store import audit, due, exports, notices, payments, worklists
 from services.store.engine import Database, Session
 from services.store.tables import AuditEntry, Base, Connection, Export, Notice, Payment
 from tests.databases import open_database, overheard
-from tests.services.store_seeds import NOW, connected, export_of
+from tests.services.store_seeds import NOW, connect, connected, export_of
 
 MANY = 3000
-_LOOKED_UP = ("connections", "workspaces")
+_LOOKED_UP = ("connections", "workspaces", "schedules")
 Asked = Callable[[Session, Connection], Awaitable[Any]]
 
 QUESTIONS: dict[str, Asked] = {
@@ -121,7 +121,12 @@ async def test_counting_what_is_left_undone_reads_that_alone(database_url: str) 
 async def test_what_is_due_says_which_connections_are_looked_up(database_url: str) -> None:
     """Every process asks this each second, however many organisations there are."""
     database = open_database(database_url)
-    await connected(database)
+    async with database.sessions.begin() as session:
+        for at in range(1000):
+            await connect(session, f"T{at}", sweep_due_at=NOW + timedelta(hours=1))
+    if database.is_postgres:
+        async with database.sessions.begin() as session:
+            await session.execute(text("ANALYZE"))
     with overheard(database) as heard:
         async with database.sessions() as session:
             await due.list_due(session, NOW)
@@ -130,7 +135,6 @@ async def test_what_is_due_says_which_connections_are_looked_up(database_url: st
 
     read = [f"{scan}{table}" for scan in ("Seq Scan on ", "SCAN ") for table in _LOOKED_UP]
     assert [each for each in read if each in plans[0]] == []
-    assert "ix_schedules_wanted" in plans[0]
 
 
 @pytest.mark.parametrize("waiting", [("C2", "C1"), ("C1", "C2")])

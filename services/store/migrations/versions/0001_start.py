@@ -475,7 +475,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("connection_id", "job", name=op.f("uq_schedules_connection_id_job")),
     )
     op.create_index(op.f("ix_schedules_due_at"), "schedules", ["due_at"], unique=False)
-    op.create_index("ix_schedules_wanted", "schedules", ["job", "due_at"], unique=False)
     op.create_table(
         "subscriptions",
         sa.Column("id", sa.Integer(), nullable=False),
