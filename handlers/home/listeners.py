@@ -1,8 +1,10 @@
 """The panel, the Home tab, status and help: how connections are, and what to do next."""
 
+import asyncio
 import contextlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from weakref import WeakValueDictionary
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -49,6 +51,9 @@ class HomeListeners:
     workspaces: WorkspaceService
     support_email: str = ""
     drawn: dict[Role, list[Block]] = field(default_factory=dict)  # what can be typed, by role
+    turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = field(
+        default_factory=WeakValueDictionary
+    )
 
     async def panel(self, request: SlackRequest) -> None:
         """Answer the bare command."""
@@ -120,10 +125,12 @@ class HomeListeners:
     async def publish(self, request: SlackRequest) -> None:
         """Draw this person's Home tab as everything is now."""
         person = replace(request.person, channel_id="", connection_id=0)
-        view = await home_of(self.service, self.explain, person)
-        if request.intro and request.intro not in str(view):
-            view["blocks"].append(blocks.context(request.intro))
-        await request.client.views_publish(user_id=person.user_id, view=view)
+        # Slack shows what comes last, so one is drawn after the other.
+        async with self.turns.setdefault((person.team_id, person.user_id), asyncio.Lock()):
+            view = await home_of(self.service, self.explain, person)
+            if request.intro and request.intro not in str(view):
+                view["blocks"].append(blocks.context(request.intro))
+            await request.client.views_publish(user_id=person.user_id, view=view)
 
     async def uninstalled(self, request: SlackRequest) -> None:
         """Stop working for a workspace that removed the app."""

@@ -44,8 +44,13 @@ async def meet(session: AsyncSession, workspace_id: int, user_id: str, now: date
 
 
 async def open_home(session: AsyncSession, workspace_id: int, user_id: str, now: datetime) -> None:
-    """Note that a person opened Home; from now on it is kept up to date."""
+    """Note that a person opened Home; from now on it is kept up to date.
+
+    What is being drawn at the moment may come later than what they are shown now, and be older.
+    """
     await _put(session, (workspace_id, user_id), home_at=now)
+    own = (Acquaintance.workspace_id == workspace_id, Acquaintance.user_id == user_id)
+    await _draw_again(session, now, *own, Acquaintance.leased_until.is_not(None))
 
 
 async def find_name(
@@ -66,14 +71,20 @@ async def outdate(
 ) -> None:
     """Have Home drawn again for those who may see a connection and look at it, and a few others."""
     concerned = {connection.owner_id, *connection.exporters, *connection.viewers, *also}
+    await _draw_again(
+        session,
+        now,
+        Acquaintance.workspace_id == connection.workspace_id,
+        Acquaintance.user_id.in_(concerned),
+        Acquaintance.home_at > now - _INTEREST,
+        or_(Acquaintance.due_at.is_(None), Acquaintance.leased_until.is_not(None)),
+    )
+
+
+async def _draw_again(session: AsyncSession, now: datetime, *whose: ColumnElement[bool]) -> None:
     await session.execute(
         update(Acquaintance)
-        .where(
-            Acquaintance.workspace_id == connection.workspace_id,
-            Acquaintance.user_id.in_(concerned),
-            Acquaintance.home_at > now - _INTEREST,
-            or_(Acquaintance.due_at.is_(None), Acquaintance.leased_until.is_not(None)),
-        )
+        .where(*whose)
         .values(**leases.wanted(Acquaintance, now + _TOGETHER), tries=0)
         .execution_options(synchronize_session=False)
     )

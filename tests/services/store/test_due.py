@@ -12,7 +12,7 @@ from services.model.export import ExportState
 from services.model.invoice import PaymentKind, PaymentState
 from services.model.jobs import Job, Left
 from services.model.notice import NoticeKind
-from services.store import due, links, notices, upkeep, workspaces
+from services.store import due, links, notices, people, upkeep, workspaces
 from services.store.engine import Database
 from services.store.tables import (
     Base,
@@ -218,3 +218,28 @@ async def test_what_waits_for_long_and_what_was_given_up_is_counted(database: Da
         left = await due.count_left(session, NOW)
 
     assert left == Left(exports_waiting=2, exports_failed=1, notices_waiting=1, notices_given_up=1)
+
+
+async def test_home_is_drawn_again_where_it_was_opened_while_it_was_drawn(
+    database: Database,
+) -> None:
+    connection = await connected(database)
+    async with database.sessions.begin() as session:
+        await people.open_home(session, connection.workspace_id, "U1", NOW)
+        await people.outdate(session, connection, NOW)
+    later = NOW + timedelta(minutes=1)
+
+    async with database.sessions.begin() as session:
+        drawing = await people.take_outdated(session, connection.workspace_id, later)
+        assert drawing is not None
+        await people.open_home(session, connection.workspace_id, "U1", later)
+        await people.close(session, drawing)
+
+    async with database.sessions.begin() as session:
+        soon = later + timedelta(seconds=5)
+        again = await people.take_outdated(session, connection.workspace_id, soon)
+        assert again is not None
+        await people.open_home(session, connection.workspace_id, "U2", soon)
+        await people.close(session, again)
+        end = soon + timedelta(minutes=1)
+        assert await people.take_outdated(session, connection.workspace_id, end) is None
