@@ -33,7 +33,12 @@ class ServiceError(Exception):
 
 
 class NotConnected(ServiceError):
-    """No usable connection to `system`; `is_stale` says that a fresh token may help."""
+    """No usable connection to `system`; `is_stale` says that a fresh token may help.
+
+    `access` is what was refused: the id of a consent, or the `mark_of` a key; None if unknown.
+    """
+
+    access: int | str | None = None
 
     def __init__(self, text: str, *, system: System, is_stale: bool = False) -> None:
         """Keep which side is to be connected again."""

@@ -181,7 +181,10 @@ class SlackCore:
 
     # The limit belongs to the condition, which has words for what did not come true.
     async def wait_for(self, condition: Callable[[], Found | None], timeout: float = 60) -> Found:  # noqa: ASYNC109 - see above
-        """Return what the condition returns as soon as that is true; look at each change."""
+        """Return what the condition returns as soon as that is true.
+
+        It is looked at with each change here, and each second: it may be about another system.
+        """
         end = time.monotonic() + timeout
         while True:
             version = self.state.version
@@ -191,4 +194,4 @@ class SlackCore:
             if left <= 0:
                 trouble = [each.failure for each in self.failures][-1:]
                 raise TimeoutError(f"Not within {timeout} s. The app's last failure: {trouble}")
-            await self.state.wait_for_change(version, left)
+            await self.state.wait_for_change(version, min(left, 1))

@@ -44,7 +44,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import structlog
 from structlog.contextvars import bind_contextvars, clear_contextvars, reset_contextvars
 
-from services.errors import Lost, NotConnected, ServiceError
+from services.errors import Lost, NotConnected, ServiceError, Unreachable
 from services.jobs.policy import BUG, Policy, Wait
 from services.lifecycle.connection import mark_broken
 from services.model.jobs import Job
@@ -58,6 +58,7 @@ log = structlog.get_logger(__name__)
 _RENEWED_EVERY = timedelta(seconds=5)
 
 R = TypeVar("R", bound=Leased)
+P = TypeVar("P", bound=Exception)
 A = TypeVar("A")
 B = TypeVar("B")
 After = Callable[[], Awaitable[None]]
@@ -181,6 +182,8 @@ class Runner:
         self, step: Step[R], turns: Sequence[Turn[R]], problem: ServiceError | None
     ) -> Wait | None:
         wait: Wait | None = None
+        if problem is not None and turns:
+            problem = await self._still(turns[0], problem)
         values: dict[R, dict[str, object]] = {}
         for turn in turns:
             row = turn.row
@@ -199,8 +202,6 @@ class Runner:
             await leases.write_all(session, values, step.table.leased_until.is_not(None))
             if wait is not None and values:
                 await step.put_off(session, Turn(next(iter(values))), wait)
-        if isinstance(problem, NotConnected) and turns:
-            await self._mark_broken(turns[0], problem)
         return wait
 
     async def _keep_all(self, rows: Sequence[Leased], ended: asyncio.Event) -> None:
@@ -230,9 +231,8 @@ class Runner:
         return isinstance(problem, ServiceError | Lost)
 
     async def _refused(self, step: Step[R], turn: Turn[R], problem: Exception) -> None:
+        problem = await self._still(turn, problem)
         wait = step.policy_for(turn.row).decide(problem, turn.row.tries, self.now())
-        if isinstance(problem, NotConnected):
-            await self._mark_broken(turn, problem)
         if wait is not None:
             await self._put_off(step, turn, wait)
         else:
@@ -259,12 +259,14 @@ class Runner:
             else:
                 await leases.let_go(session, row)
 
-    async def _mark_broken(self, turn: Turn[R], refusal: NotConnected) -> None:
+    async def _still(self, turn: Turn[R], problem: P) -> P | Unreachable:
+        """Break the connection off if its access was refused, unless that is another one now."""
+        if not isinstance(problem, NotConnected):
+            return problem
         connection_id: int = turn.row.connection_id  # type: ignore[attr-defined]
         async with self.database.sessions.begin() as session:
-            await mark_broken(
-                session, connection_id, refusal.system, reason=str(refusal), now=self.now()
-            )
+            is_broken = await mark_broken(session, connection_id, problem, self.now())
+        return problem if is_broken else Unreachable(str(problem))
 
     async def keep(
         self, row: Leased, ended: asyncio.Event, every: timedelta = _RENEWED_EVERY

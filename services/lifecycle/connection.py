@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import TypedDict
 
-from services.errors import System
+from services.errors import NotConnected, System
 from services.lifecycle.machine import Machine
-from services.model.connection import ConnectionState
+from services.model.connection import ConnectionState, mark_of
 from services.model.notice import NoticeKind
 from services.store import connections, notices
 from services.store.engine import Session
@@ -96,11 +96,20 @@ def mark_ended(_connection: Connection) -> ConnectionColumns:
 
 
 async def mark_broken(
-    session: Session, connection_id: int, side: System, *, reason: str, now: datetime
+    session: Session, connection_id: int, refusal: NotConnected, now: datetime
 ) -> bool:
-    """Note that one side no longer accepts us, and notify once."""
+    """Note that one side no longer accepts us, and notify once.
+
+    Returns False, and changes nothing, if that side was connected anew since: what was on its way
+    then still had the former access.
+    """
+    side = refusal.system
+    if refusal.access is not None:
+        held = await connections.hold(session, connection_id)
+        if refusal.access != (held.grant_id if side == "Xero" else mark_of(held.paymo_api_key)):
+            return False
     for connection in await break_off(session, Connection.id == connection_id, side):
-        facts = {"side": side, "owner": connection.owner_id, "reason": reason}
+        facts = {"side": side, "owner": connection.owner_id, "reason": str(refusal)}
         notification = notices.Notification(
             kind=NoticeKind.CONNECTION_BROKEN,
             source=f"broken:{connection.id}:{connection.broken_times}",
@@ -108,5 +117,4 @@ async def mark_broken(
             also=[connection.owner_id],
         )
         await notices.enqueue(session, connection, notification, now)
-        return True
-    return False
+    return True

@@ -99,11 +99,9 @@ class MirrorService(ScheduledStep):
             outcome.put_off(max(refusal.retry_after, _SOON), str(refusal))
             outcome.is_limited = True
         except NotConnected as refusal:
-            outcome.put_off(_XERO_EVERY, str(refusal))
             async with self.database.sessions.begin() as session:
-                await mark_broken(
-                    session, connection.id, refusal.system, reason=str(refusal), now=self.now()
-                )
+                is_broken = await mark_broken(session, connection.id, refusal, self.now())
+            outcome.put_off(_XERO_EVERY if is_broken else _SOON, str(refusal))
         except _Waits as refusal:
             outcome.problems.append(str(refusal))
         except ServiceError as refusal:

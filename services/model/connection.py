@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from typing import Final
 
 FEW_CALLS: Final = 250  # so few that Xero allows for the rest of a day are worth a word
@@ -15,6 +16,11 @@ class ConnectionState(StrEnum):
     BROKEN = "broken"  # one side no longer accepts us; work is parked
     ENDING = "ending"  # somebody disconnects; both sides are being told
     ENDED = "ended"  # links are kept, secrets are gone
+
+
+def mark_of(key: str | None) -> str:
+    """Return what tells an API key from others, and isn't secret."""
+    return sha256((key or "").encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

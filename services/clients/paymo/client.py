@@ -50,6 +50,7 @@ from services.errors import (
     Unavailable,
 )
 from services.model import chunks
+from services.model.connection import mark_of
 from services.model.jobs import CALL_LIMIT
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -372,6 +373,7 @@ class PaymoClients:
                 limit=self.limit,
             ),
             auth=httpx.BasicAuth(api_key, "x"),
+            access=mark_of(api_key),
             turnstile=turnstile,
             patience=WaitBudget(patience),
         )

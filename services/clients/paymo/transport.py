@@ -127,6 +127,7 @@ class PaymoTransport:
 
     api: ApiClient
     auth: httpx.BasicAuth = field(repr=False)
+    access: str  # the mark of the key
     turnstile: Turnstile = field(repr=False)
     patience: WaitBudget
     is_queued: bool = False
@@ -175,6 +176,13 @@ class PaymoTransport:
             raise
 
     async def _answer(self, method: str, path: str, extras: dict[str, Any]) -> Answer | timedelta:
+        try:
+            return await self._tried(method, path, extras)
+        except NotConnected as refusal:
+            refusal.access = self.access
+            raise
+
+    async def _tried(self, method: str, path: str, extras: dict[str, Any]) -> Answer | timedelta:
         """The answer, or how long Paymo wants us to wait where there is patience for it."""
         try:
             return await self.api.send(method, path, auth=self.auth, **extras)

@@ -74,6 +74,13 @@ class XeroTransport:
 
         A write's limit runs on while a token is fetched, but never breaks that off.
         """
+        try:
+            return await self._send(method, path, extras)
+        except NotConnected as refusal:
+            refusal.access = self.grant_id
+            raise
+
+    async def _send(self, method: str, path: str, extras: dict[str, Any]) -> Answer:
         bounded = self.api.bound(method)
         token = await self.tokens.access_token(self.grant_id)
         try:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from services.connect.links import ConsentRefused, LinkExpired
 from services.connect.pages import Return
 from services.connect.service import WorkspaceService
-from services.errors import NotAllowed, ServiceError, System, Unavailable
+from services.errors import NotAllowed, NotConnected, ServiceError, System, Unavailable
 from services.lifecycle.connection import mark_broken
 from services.model.connection import ConnectionState
 from services.model.export import BatchState
@@ -41,7 +41,7 @@ async def broken(stand: Connecting, side: System) -> Connection:
     """Connect both sides, and let one of them refuse us."""
     connection = await stand.connect()
     async with stand.database.sessions.begin() as session:
-        await mark_broken(session, connection.id, side, reason="Gone.", now=stand.clock())
+        await mark_broken(session, connection.id, NotConnected("Gone.", system=side), stand.clock())
     return connection
 
 

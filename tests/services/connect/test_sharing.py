@@ -1,11 +1,13 @@
 """One Xero user's connections: what several of ours share goes only with the last of them."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 
 from services.connect.service import WorkspaceService
+from services.errors import NotConnected, System
 from services.lifecycle.connection import mark_broken
 from services.model.connection import ConnectionState
 from services.model.people import Person
@@ -117,7 +119,7 @@ async def test_a_new_consent_in_place_of_a_former_one_leaves_what_others_use(
 ) -> None:
     first, second = await stand.connect(), await oak_studio(stand, ANNA)
     async with stand.database.sessions.begin() as session:
-        await mark_broken(session, first.id, "Xero", reason="Gone.", now=stand.clock())
+        await mark_broken(session, first.id, NotConnected("Gone.", system="Xero"), stand.clock())
     checklist = await stand.service.open(replace(ANNA, connection_id=first.id))
     await stand.press(nonce_of(checklist.xero_link), stand.maple, user=user)
 
@@ -129,7 +131,7 @@ async def test_a_new_consent_in_place_of_a_former_one_leaves_what_others_use(
 async def test_a_consent_of_somebody_else_takes_the_former_one_away(stand: Connecting) -> None:
     first = await stand.connect()
     async with stand.database.sessions.begin() as session:
-        await mark_broken(session, first.id, "Xero", reason="Gone.", now=stand.clock())
+        await mark_broken(session, first.id, NotConnected("Gone.", system="Xero"), stand.clock())
     checklist = await stand.service.open(ANNA)
     await stand.press(nonce_of(checklist.xero_link), stand.maple, user="person-two")
 
@@ -137,3 +139,38 @@ async def test_a_consent_of_somebody_else_takes_the_former_one_away(stand: Conne
     assert [each.user for each in stand.xero.authority.connections.values()] == ["person-two"]
     assert len(stand.xero.calls("POST", "/connect/revocation")) == 1
     assert len(await stand.rows(Grant)) == 1
+
+
+async def refused(stand: Connecting, connection: Connection, side: System) -> NotConnected:
+    """Call a side with what a connection had; return how it refuses."""
+    xero = stand.xero_page.xero.client(connection.tenant_id, connection.grant_id)
+    paymo = stand.paymo_page.paymo.client(connection.paymo_api_key)
+    call: Callable[[], Awaitable[object]] = xero.organisation if side == "Xero" else paymo.company
+    with pytest.raises(NotConnected) as refusal:
+        await call()
+    return refusal.value
+
+
+@pytest.mark.parametrize("side", ["Xero", "Paymo"])
+async def test_what_still_had_the_former_access_breaks_nothing_off(
+    stand: Connecting, side: System
+) -> None:
+    """Somebody connects a side anew while a job is on its way."""
+    before = await stand.connect()
+    async with stand.database.sessions.begin() as session:
+        await mark_broken(session, before.id, NotConnected("Gone.", system=side), stand.clock())
+    checklist = await stand.service.open(ANNA)
+    if side == "Xero":
+        await stand.press(nonce_of(checklist.xero_link), stand.maple, user="person-two")
+    else:
+        stand.paymo.company.keys = {"new-key"}
+        await stand.give_key(nonce_of(checklist.paymo_link), "new-key")
+    refusal = await refused(stand, before, side)
+    async with stand.database.sessions.begin() as session:
+        assert not await mark_broken(session, before.id, refusal, stand.clock())
+    assert (await stand.connection(before.id)).state is ConnectionState.ACTIVE
+
+    refusal.access = None
+    async with stand.database.sessions.begin() as session:
+        assert await mark_broken(session, before.id, refusal, stand.clock())
+    assert (await stand.connection(before.id)).state is ConnectionState.BROKEN

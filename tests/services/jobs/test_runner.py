@@ -150,6 +150,18 @@ async def test_a_refusal_puts_the_row_off_as_the_table_has_it(
     assert (connection.state is ConnectionState.BROKEN) is is_broken
 
 
+async def test_what_the_former_consent_was_refused_is_tried_soon_with_the_new_one(
+    stand: Stand,
+) -> None:
+    refusal = NotConnected("Gone.", system="Xero")
+    refusal.access = 7  # of a grant that the connection doesn't have
+    await stand.run(refusing(refusal))
+
+    assert (await stand.draft()).due_at == stand.clock() + timedelta(seconds=5)
+    async with stand.database.sessions() as session:
+        assert (await session.get_one(Connection, 1)).state is ConnectionState.ACTIVE
+
+
 async def test_what_may_still_arrive_is_waited_for_and_is_no_try(stand: Stand) -> None:
     until = stand.clock() + timedelta(seconds=17)
     await stand.run(refusing(StillUnderWay(until=until)))
