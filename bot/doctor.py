@@ -150,7 +150,7 @@ class Patient:
             async with aclosing(await connect(self.database.engine)):
                 pass
         except CannotOpen as error:
-            raise Ill(error.problem, error.action) from None
+            raise Ill(error.why, error.action) from None
         return "PostgreSQL answers" if self.database.is_postgres else "SQLite answers"
 
     async def _migrations(self) -> str:

@@ -117,8 +117,8 @@ class CannotOpen(Exception):
     def __init__(self, error: Exception) -> None:
         """Say so, and what to do."""
         inner = getattr(error, "orig", None) or error
-        self.problem = f"DATABASE_URL cannot be opened ({type(inner.__cause__ or inner).__name__})"
-        super().__init__(f"{self.problem}. {self.action}")
+        self.why = f"DATABASE_URL cannot be opened ({type(inner.__cause__ or inner).__name__})"
+        super().__init__(f"{self.why}. {self.action}")
 
 
 async def connect(engine: AsyncEngine) -> AsyncConnection:
