@@ -226,13 +226,15 @@ def _received(facts: Facts) -> str:
 
 
 def _reminder(facts: Facts, said: str = "Until it does, Paymo") -> str:
-    """Warn that the client may be reminded of what is paid; Paymo doesn't say on which day."""
+    """Warn that the client may be reminded of what is paid, and when."""
     if not facts.get("may_remind"):
         return ""
-    due = ""
-    if facts.get("due_on"):
-        due = f", due {day(date.fromisoformat(facts['due_on']), facts['country'])}"
-    return f"{said} may still remind the client about this invoice{due}."
+    country, when = facts["country"], ""
+    if facts.get("reminds_on"):
+        when = f" on {day(date.fromisoformat(facts['reminds_on']), country)}"
+    elif facts.get("due_on"):
+        when = f", due {day(date.fromisoformat(facts['due_on']), country)}"
+    return f"{said} may still remind the client about this invoice{when}."
 
 
 def _short(facts: Facts) -> str:

@@ -83,13 +83,14 @@ async def _warn_of_late(run: SweepRun) -> None:
         late = await payments.list_late(session, run.connection.id, run.now() - _LATE)
     if not late:
         return
-    # Where Paymo can't be asked, it may remind them.
-    with contextlib.suppress(ServiceError):
-        if not (await run.paymo.company()).reminds:
-            return
+    company = None
+    with contextlib.suppress(ServiceError):  # where Paymo can't be asked, it may remind them
+        company = await run.paymo.company()
     async with run.database.sessions.begin() as session:
         for row, export in late:
-            await ExportedInvoice(run, export).tell_waiting(session, row)
+            told = ExportedInvoice(run, export)
+            if told.may_remind(company):
+                await told.tell_waiting(session, row, company)
 
 
 @dataclass(slots=True)

@@ -1,12 +1,13 @@
 """One sweep of one organisation: what its steps share, and what people are told of it."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from services.clients.paymo import PaymoClient, PaymoClients
+from services.clients.paymo import Company, PaymoClient, PaymoClients
 from services.clients.xero import XeroClient, XeroClients, XeroInvoice, applied_credits
 from services.errors import Lost, NotConnected, NotFound, ServiceError
 from services.jobs.policy import Wait
@@ -163,35 +164,45 @@ class ExportedInvoice:
                 facts["changed_from"] = notices.amount_text(_recorded(former))
         await self._tell_payment(session, NoticeKind.PAYMENT_RECEIVED, payment, facts)
 
-    async def tell_waiting(self, session: Session, payment: Payment) -> None:
+    async def tell_waiting(
+        self, session: Session, payment: Payment, company: Company | None
+    ) -> None:
         """Warn once that Paymo has not taken it for long, and may remind the client meanwhile."""
-        more = {**_RECEIVED, "waits": True, "may_remind": True, "due_on": self._due_on()}
+        more = {**_RECEIVED, "waits": True, **self._reminder(company, is_owed=True)}
         rows = await payments.list_of(session, [self.export.id])
         told, _ = self._payment_news(NoticeKind.PAYMENT_RECEIVED, payment, rows, more)
         once = replace(told, source=f"payment:{payment.id}:waiting")
         await notices.enqueue(session, self.run.connection, once, self.run.now())
 
     async def reminder(self) -> dict[str, object]:
-        """Say whether Paymo may remind the client of what is paid, and when that was due.
+        """Say whether and when Paymo may remind the client of what is paid, and when that was due.
 
-        Paymo doesn't say on which day it reminds; where it can't be asked, it may.
+        Where Paymo can't be asked, it may.
         """
-        return {"may_remind": await self._may_remind(), "due_on": self._due_on()}
+        paymo, is_owed = self.run.paymo, True
+        company: Company | None = None
+        with contextlib.suppress(ServiceError):
+            company = await paymo.company()
+            try:
+                invoice = await paymo.invoice(self.export.paymo_invoice_id)
+                is_owed = invoice.left > 0 and invoice.status not in {"draft", "void"}
+            except NotFound:
+                is_owed = False
+        return self._reminder(company, is_owed=is_owed)
 
-    def _due_on(self) -> str:
-        return self.export.due_on.isoformat() if self.export.due_on else ""
+    def may_remind(self, company: Company | None) -> bool:
+        """Say whether Paymo may remind the client; a company that isn't known may."""
+        return company is None or company.may_remind(self.export.due_on, self.run.today)
 
-    async def _may_remind(self) -> bool:
-        paymo = self.run.paymo
-        try:
-            if not (await paymo.company()).reminds:
-                return False
-            invoice = await paymo.invoice(self.export.paymo_invoice_id)
-        except NotFound:
-            return False
-        except ServiceError:
-            return True
-        return invoice.left > 0 and invoice.status not in {"draft", "void"}
+    def _reminder(self, company: Company | None, *, is_owed: bool) -> dict[str, object]:
+        due_on, next_on = self.export.due_on, None
+        if company is not None:
+            next_on = company.next_reminder(due_on, self.run.today)
+        return {
+            "may_remind": is_owed and self.may_remind(company),
+            "due_on": due_on.isoformat() if due_on else "",
+            "reminds_on": next_on.isoformat() if next_on else "",
+        }
 
     async def tell_removed(
         self, session: Session, payment: Payment, *, by_person: bool, is_stuck: bool = False

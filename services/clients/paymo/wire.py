@@ -15,6 +15,7 @@ from services.model import wording
 from services.money import PaymoFigures, PaymoLine, effective_rate, line_text
 
 _ZERO = Decimal(0)
+_MOST_DIGITS = 4  # of the days after which Paymo reminds
 _WIRE = {
     "issued_on": "date",
     "due_on": "due_date",
@@ -270,16 +271,34 @@ class Company(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     name: Annotated[str, msgspec.Meta(max_length=255)] = ""
     due_interval: str | None = None  # days to pay, as text
-    # Settings of reminders to clients, as text; what they count from is not documented.
+    # Days after the due date on which Paymo reminds the client, as text; "0" is off
+    # (Paymo's help centre, "How to set late payment reminders").
     payment_reminder_1: str | None = None
     payment_reminder_2: str | None = None
     payment_reminder_3: str | None = None
 
+    def may_remind(self, due_on: date | None, today: date) -> bool:
+        """Say whether Paymo may still remind a client of an invoice that is due on this day."""
+        return bool(self._reminders) and (
+            due_on is None
+            or not all(each.isdecimal() for each in self._reminders)
+            or self.next_reminder(due_on, today) is not None
+        )
+
+    def next_reminder(self, due_on: date | None, today: date) -> date | None:
+        """Return the next day on which Paymo reminds of it; None if there is none, or unknown."""
+        if due_on is None:
+            return None
+        days = (due_on.toordinal() + int(each) for each in self._reminders if each.isdecimal())
+        first, last = today.toordinal(), date.max.toordinal()
+        found = min((each for each in days if first <= each <= last), default=None)
+        return date.fromordinal(found) if found is not None else None
+
     @property
-    def reminds(self) -> bool:
-        """Say whether Paymo reminds clients of what they owe."""
-        set_to = (self.payment_reminder_1, self.payment_reminder_2, self.payment_reminder_3)
-        return any((each or "0").strip() not in {"", "0"} for each in set_to)
+    def _reminders(self) -> tuple[str, ...]:
+        texts = (self.payment_reminder_1, self.payment_reminder_2, self.payment_reminder_3)
+        said = ((each or "").strip()[:_MOST_DIGITS] for each in texts)
+        return tuple(each for each in said if each.strip("0"))
 
 
 class Hook(msgspec.Struct, frozen=True, kw_only=True):

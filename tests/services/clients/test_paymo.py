@@ -14,7 +14,7 @@ from sandbox.paymo import PaymoWorld
 from sandbox.paymo.server import Limit
 from sandbox.serving import Served
 from services.clients.http import open_http
-from services.clients.paymo import PaymoClient, PaymoClients
+from services.clients.paymo import Company, PaymoClient, PaymoClients
 from services.errors import NotConnected, NotFound, Rejected, Throttled, Unavailable
 from tests.xero_stand import Clock, Pauses
 
@@ -292,3 +292,26 @@ async def test_a_deletion_that_paymo_only_says_it_did_is_a_refusal(bench: Bench,
 
     await bench.client.delete_payment(payment_id)
     assert bench.world.company.payments == {}
+
+
+@pytest.mark.parametrize(
+    ("reminders", "due", "may_remind", "next_on"),
+    [
+        (("7", "14", "30"), date(2026, 11, 20), True, date(2026, 11, 27)),
+        (("7", "14", "30"), date(2026, 11, 10), True, date(2026, 11, 24)),  # today
+        (("30", "7", "14"), date(2026, 11, 1), True, date(2026, 12, 1)),
+        (("7", "14", None), date(2026, 11, 1), False, None),  # they are past
+        (("0", "", None), date(2026, 11, 20), False, None),
+        (("7", "0", "0"), None, True, None),
+        (("-3", "soon", "0"), date(2026, 11, 1), True, None),
+        (("999999999999", "0", "0"), date.max, False, None),
+    ],
+)
+def test_paymo_reminds_some_days_after_the_due_date(
+    reminders: tuple[str | None, ...], due: date | None, next_on: date | None, *, may_remind: bool
+) -> None:
+    texts = {f"payment_reminder_{nth}": each for nth, each in enumerate(reminders, 1)}
+    company, today = msgspec.convert({"id": 1, **texts}, Company), date(2026, 11, 24)
+
+    assert company.may_remind(due, today) is may_remind
+    assert company.next_reminder(due, today) == next_on

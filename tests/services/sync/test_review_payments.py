@@ -1,6 +1,6 @@
 """Payments that do not simply fit: a cent too much, typed by hand already, or nowhere to go."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from services.model.actions import Action
 from services.model.invoice import PaymentState
 from services.model.notice import NoticeKind
 from services.notices.delivery import Message
+from tests.days import day
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import bridge_of, exported, paid
 
@@ -108,6 +109,15 @@ async def test_what_was_exported_again_after_a_deletion_is_another_request(bridg
     assert second.xero_invoice_id not in {None, first.xero_invoice_id}
 
 
+def reminder(bridge: Bridge) -> str:
+    """Return the day of Paymo's next reminder, as it is shown."""
+    [invoice] = bridge.xero.invoices.values()
+    company = bridge.paymo.company
+    after = [int(each) for each in company.reminders if int(each)]
+    due = [(invoice.due or DAY) + timedelta(days=each) for each in after]
+    return day(min(due).isoformat()) if due else ""
+
+
 @pytest.mark.parametrize(
     ("reminders", "typed", "warns"),
     [
@@ -131,7 +141,8 @@ async def test_d18_while_paymo_lacks_a_payment_it_may_remind_the_client(
     assert facts["asked"]
     assert facts["may_remind"] is warns
     said = text_of(Message(1, "C1", NoticeKind.PAYMENT_RECEIVED, facts, {}))
-    assert ("may still remind the client about this invoice, due " in said) is warns
+    when = f"may still remind the client about this invoice on {reminder(bridge)}."
+    assert (when in said) is warns
 
 
 @pytest.mark.parametrize(("reminders", "warns"), [(("7", "0", "0"), 1), (("0", "0", "0"), 0)])
@@ -152,7 +163,8 @@ async def test_d18_what_paymo_takes_late_is_told_once_while_it_may_remind(
     found = await waiting(bridge)
     assert (before, len(found)) == ([], 1 if is_down else warns)
     assert all("Paymo hasn't recorded it yet" in each for each in found)
-    assert all("may still remind the client about this invoice, due " in each for each in found)
+    when = ", due " if is_down else f" on {reminder(bridge)}."
+    assert all(f"may still remind the client about this invoice{when}" in each for each in found)
     bridge.paymo.faults.clear()
     bridge.clock.turn(hours=2)
     await bridge.run()
