@@ -157,7 +157,7 @@ class _Register:
             Command.WHY: _joined(self.history.why),
             Command.HISTORY: _joined(self.history.show),
             Command.UNDO: _joined(self.history.undo_number),
-            Command.RESTORE: _joined(self.history.restore_number),
+            Command.RESTORE: _joined(patient(self.history.restore_number)),
             Command.CLIENT: _joined(self.owed.client),
             Command.SUBSCRIBE: self.notices.subscribe,
             Command.RECONCILE: patient(self.reconcile.compare),

@@ -308,8 +308,8 @@ async def begin(
     request: SlackRequest,
     workspaces: WorkspaceService,
     act: Callable[[Person, int, ReplyTarget], Awaitable[str]],
-) -> str:
-    """Have it begun, say so in the open view, or to the person alone, and return the sentence."""
+) -> None:
+    """Have it begun, and say so in the open view, or to the person alone."""
     export_id = export_id_of(request)
     reply_to = await reply_target(workspaces, request)
     said = render(await act(request.person, export_id, reply_to))
@@ -318,7 +318,6 @@ async def begin(
         await redraw_open(request, drawn, view_hash=reply_to.view_hash)
     else:
         await tell_waiting(request, f"⏳ {said}")
-    return said
 
 
 async def tell_waiting(request: SlackRequest, text: str) -> None:

@@ -20,7 +20,7 @@ from handlers.reply import SlackClients, reply_target
 from handlers.routing import SlackRequest
 from handlers.slack import no_file_text, share_csv, slack_refusals
 from services.connect.service import PeopleService, WorkspaceService
-from services.errors import AlreadyRequested, ServiceError
+from services.errors import ServiceError
 from services.explain.service import ExplainService
 from services.explain.worklist import OwedService
 from services.history.service import HistoryService
@@ -83,13 +83,8 @@ class HistoryListeners:
         await reply.begin(request, self.workspaces, self.undoing.undo)
 
     async def restore(self, request: SlackRequest) -> None:
-        """Restore the button's invoice in Paymo, then settle the message."""
-        try:
-            said = await reply.begin(request, self.workspaces, self.restoring.restore)
-        except AlreadyRequested as refusal:
-            await reply.settle(request, blocks.render(str(refusal)))
-            raise
-        await reply.settle(request, said)
+        """Restore the button's invoice in Paymo; the button stays until that is done."""
+        await reply.begin(request, self.workspaces, self.restoring.restore)
 
     async def accept_difference(self, request: SlackRequest) -> None:
         """Accept the difference on an exported invoice."""

@@ -39,6 +39,24 @@ async def test_a_drafts_card_says_so_and_leads_nowhere_once_it_is_deleted(walk: 
     await walk.notice("invoice_restored")
 
 
+async def test_what_paymo_refuses_to_restore_keeps_its_button(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.export("INV-1", xero_status="DRAFT")
+    walk.books.delete(walk.in_xero("INV-1").invoice_id)
+    deleted = await walk.notice("invoice_deleted")
+    walk.town.paymo.faults.add(
+        method="POST", path="/invoices$", status=400, body='{"message": "Not today"}'
+    )
+    assert (await slack.press("Anna", deleted, "restore")).ok
+    await walk.modal_saying("wasn't restored")
+    assert set(buttons(deleted.blocks)) == {"restore"}
+
+    assert (await slack.press("Anna", deleted, "restore")).ok
+    deleted = await walk.rewritten("invoice_deleted", "restored it")
+    assert buttons(deleted.blocks) == {}
+
+
 async def test_no_channel_keeps_the_button_of_what_was_restored_by_typing(walk: Walk) -> None:
     slack = walk.town.slack
     await walk.connect()
@@ -49,6 +67,7 @@ async def test_no_channel_keeps_the_button_of_what_was_restored_by_typing(walk: 
     walk.books.delete(walk.in_xero("INV-1").invoice_id)
     told = [await walk.notice("invoice_deleted", channel=each) for each in ("invoices", "finance")]
     await walk.type("restore INV-1")
+    await walk.modal_saying("is back in Paymo")
 
     await slack.wait_for(lambda: all("restored it" in text_in(each.blocks) for each in told), 20)
     assert [buttons(each.blocks) for each in told] == [{}, {}]
