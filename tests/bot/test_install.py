@@ -88,6 +88,7 @@ async def test_a_cancelled_installation_says_how_to_begin_again(many: Town) -> N
     page = await install(many)
 
     assert page.status_code == 400
+    assert 'href="slack://open">Back to Slack' in page.text
     assert "cancelled the request in Slack" in page.text
     assert await bots(many) == []
 
