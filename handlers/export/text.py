@@ -106,6 +106,11 @@ def verdict(reds: Sequence[Check], notes: int, *, is_pressed: bool) -> str:
     return f"*Not exported: {things}.* {render_line(reds[0].text)}"
 
 
+def check_line(check: Check) -> str:
+    """Say what a check found, and whether it stops the export."""
+    return f"{CHECK_SIGNS[check.colour]} {render_line(check.text)}"
+
+
 def passed_text(count: int) -> str:
     """Say how many checks passed."""
     return f"{counted(count, 'check')} passed"

@@ -7,7 +7,6 @@ from handlers import blocks, names
 from handlers.blocks import Block, one_line, render_line
 from handlers.buttons import button, buttons, open_links, whom_to_ask
 from handlers.export.text import (
-    CHECK_SIGNS,
     DEMO,
     DUE_DATE,
     EXPORTED,
@@ -21,6 +20,7 @@ from handlers.export.text import (
     alike_text,
     amount_of,
     approval_text,
+    check_line,
     contact_hint,
     conversion_text,
     dates_text,
@@ -204,13 +204,13 @@ def _needs(form: ExportForm) -> list[Block]:
     """Write what stops the export, each with the act beside it, and what to know before it."""
     drawn: list[Block] = []
     for each in reds(form.checks):
-        drawn.append(blocks.section(_check_line(each)))
+        drawn.append(blocks.section(check_line(each)))
         offered = in_the_form(codes_of([each]))
         helpful = [action for action in offered if action in form.actions]
         drawn += blocks.actions(buttons(helpful, form.draft_id, first=False))
         drawn += whom_to_ask(form.ask) if Action.OVERRIDE_TAX in offered else []
-    drawn += _tax_help(form.checks)
-    drawn += blocks.paragraphs(_check_line(each) for each in _of(form.checks, Colour.AMBER))
+    drawn += tax_help(form.checks)
+    drawn += blocks.paragraphs(check_line(each) for each in _of(form.checks, Colour.AMBER))
     if wants_recheck(form.checks) and not form.problem:
         drawn += blocks.actions([recheck_button(form.draft_id)])
     return drawn
@@ -280,17 +280,7 @@ def picture_blocks(picture: InvoicePicture, most: int) -> list[Block]:
     ]
 
 
-def check_blocks(checks: Iterable[Check]) -> list[Block]:
-    """Write one line for each check, what stops the export first, and how a wrong tax is mended."""
-    worst_first = sorted(checks, key=lambda check: list(reversed(Colour)).index(check.colour))
-    return [*blocks.paragraphs(map(_check_line, worst_first)), *_tax_help(worst_first)]
-
-
-def _check_line(check: Check) -> str:
-    return f"{CHECK_SIGNS[check.colour]} {render_line(check.text)}"
-
-
-def _tax_help(checks: Iterable[Check]) -> list[Block]:
+def tax_help(checks: Iterable[Check]) -> list[Block]:
     """Say once where Xero keeps its rates, if one is wrong."""
     is_wrong = any(each.name in _TAX_CHECKS for each in reds(checks))
     return blocks.small_print(TAX_HELP if is_wrong else "")

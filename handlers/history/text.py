@@ -9,12 +9,14 @@ from typing import Any
 from handlers import blocks
 from handlers.blocks import counted, day, escape, moment, one_line, render_line, shorten
 from handlers.buttons import UNDO_MEANS
+from handlers.export.text import check_line
 from services import money
 from services.explain.findings import Finding
 from services.explain.service import Explanation
 from services.explain.worklist import Owed, OwedInvoice
 from services.history.service import Done, History
-from services.model.export import Colour
+from services.mapping.checks import reds
+from services.model.export import Check, Colour
 from services.model.notice import AGES
 from services.model.wording import listed
 
@@ -256,12 +258,13 @@ def why_text(found: Explanation) -> str:
     """Say which invoice this is, and first what keeps it where it is."""
     client = f" · {one_line(found.client_name)}" if found.client_name else ""
     head = f"*{one_line(found.number)}{client}*"
-    return "\n".join([head, *(finding_line(each) for each in causes(found)[:1])])
+    return "\n".join([head, *(cause_line(each) for each in causes(found)[:1])])
 
 
-def causes(found: Explanation) -> list[Finding]:
-    """Return what needs somebody, the worst first; without any of it, how the export went."""
-    worst = [
+def causes(found: Explanation) -> list[Check | Finding]:
+    """Return what needs somebody, first what to fix; without any of it, how the export went."""
+    worst: list[Check | Finding] = [*reds(found.checks)]
+    worst += [
         each
         for colour in (Colour.RED, Colour.AMBER)
         for each in (found.export, *found.findings)
@@ -270,9 +273,11 @@ def causes(found: Explanation) -> list[Finding]:
     return worst or [found.export]
 
 
-def finding_line(finding: Finding) -> str:
-    """Say one thing that is known, and what it rests on."""
-    return f"{_SIGNS[finding.colour]} {fine_line(finding)}"
+def cause_line(cause: Check | Finding) -> str:
+    """Say what to fix, or one thing that is known and what it rests on."""
+    if isinstance(cause, Check):
+        return check_line(cause)
+    return f"{_SIGNS[cause.colour]} {fine_line(cause)}"
 
 
 def fine_line(finding: Finding) -> str:

@@ -6,8 +6,8 @@ from datetime import UTC
 from handlers import blocks, names, rights
 from handlers.blocks import Block, moment, shorten
 from handlers.buttons import breaker_buttons, button, buttons, open_links
-from handlers.export.views import check_blocks
-from handlers.history.text import FILE_HOLDS, as_json, causes, finding_line, fine_line, sentence_of
+from handlers.export.views import tax_help
+from handlers.history.text import FILE_HOLDS, as_json, cause_line, causes, fine_line, sentence_of
 from handlers.slack import CSVFile
 from services.explain.service import Explanation
 from services.history.service import Done, History
@@ -78,8 +78,8 @@ def _row(act: Done, called: Mapping[str, str], organisation: str) -> tuple[objec
 def why_blocks(found: Explanation) -> list[Block]:
     """Draw what else needs somebody, the buttons that help, and small what is fine."""
     first, *others = causes(found)
-    drawn = blocks.paragraphs(finding_line(each) for each in others)
-    drawn += check_blocks(each for each in found.checks if each.colour is not Colour.GREEN)
+    others += [each for each in found.checks if each.colour is Colour.AMBER]
+    drawn = [*blocks.paragraphs(map(cause_line, others)), *tax_help(found.checks)]
     if found.unread:
         drawn.append(blocks.context(found.unread))
     buttons = blocks.actions(_buttons(found), about=found.connection_id)

@@ -218,15 +218,22 @@ def test_the_cause_comes_first_and_what_is_fine_is_small_print() -> None:
     fine = Finding("In Paymo", "Sent.")
     cause = Finding("Connection", "Xero no longer accepts our connection.", Colour.RED)
     export = Finding("Export", "Not exported yet.", Colour.AMBER)
-    checks = (Check("tax", Colour.GREEN, "The tax fits."), Check("due", Colour.RED, "No due date."))
+    checks = (
+        Check("tax", Colour.GREEN, "The tax fits."),
+        Check("number", Colour.AMBER, "The number is left out."),
+        Check("due", Colour.RED, "No due date."),
+    )
     made = explanation("INV-7", export=export, findings=(fine, cause), checks=checks, ids=("x-7",))
 
     drawn = [each for each in why_blocks(made) if each["type"] in {"section", "context"}]
 
-    assert why_text(made).splitlines()[1].startswith("⛔ *Connection:*")
-    lines = [each["text"]["text"] for each in drawn if each["type"] == "section"]
-    assert lines[0] == "⚠️ *Export:* Not exported yet."
-    assert "No due date." in lines[1]
+    assert why_text(made).splitlines()[1] == "⚠️ *Fix:* No due date."
+    [below] = [each["text"]["text"] for each in drawn if each["type"] == "section"]
+    assert below.splitlines() == [
+        "⛔ *Connection:* Xero no longer accepts our connection.",
+        "⚠️ *Export:* Not exported yet.",
+        "*Note:* The number is left out.",
+    ]
     small = drawn[-1]["elements"]
     assert [each["text"] for each in small] == [
         "*In Paymo:* Sent.\n*Checks:* 1 check passed.",
@@ -240,7 +247,8 @@ def test_a_dot_between_two_facts_comes_without_a_full_stop() -> None:
     seen = Finding("In Xero", "Not in Xero.", Colour.AMBER, *rests_on)
     pair = Finding("Connection", "Maple Studio with Maple Ltd..", Colour.AMBER, *rests_on)
 
-    lines = [why_text(explanation("INV-7", export=each)).splitlines()[1] for each in (seen, pair)]
+    made = [explanation("INV-7", export=each, checks=()) for each in (seen, pair)]
+    lines = [why_text(each).splitlines()[1] for each in made]
 
     rest = " · owner <@UANNA> · last sync "
     assert lines[0].startswith(f"⚠️ *In Xero:* Not in Xero{rest}<!date^")

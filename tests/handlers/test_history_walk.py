@@ -78,3 +78,16 @@ async def test_without_the_permission_for_names_xeros_history_leaves_them_out(wa
     await slack.wait_for(lambda: "via Slack" in noted())
     assert ") via Slack." in noted()
     assert slack.user("Anna").id not in noted()
+
+
+async def test_an_invoice_that_cannot_go_yet_says_first_what_to_fix(walk: Walk) -> None:
+    await walk.connect()
+    walk.in_paymo("INV-1").due = None
+    await walk.form("INV-1")
+
+    await walk.type("why INV-1")
+    told = await walk.ephemeral("INV-1 · ")
+
+    assert "*Fix:* " in told.text.splitlines()[1]
+    assert "Not exported" not in told.text
+    assert "Not exported" in text_in(told.blocks)
