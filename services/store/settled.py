@@ -16,13 +16,14 @@ PAYMENTS = (NoticeKind.PAYMENT_RECEIVED, NoticeKind.PAYMENT_REMOVED)
 EXPORTS = (NoticeKind.EXPORT_FAILED, NoticeKind.EXPORT_ASKED, NoticeKind.APPROVAL_ASKED)
 # Which news end which earlier ones of the same invoice, or of the same connection, and how.
 _DRIFTED = (NoticeKind.INVOICE_DRIFTED,)
+_OF_INVOICE = (*_DRIFTED, *PAYMENTS)
 _ENDS = {
     NoticeKind.INVOICE_EXPORTED: (EXPORTS, "exported it"),
     NoticeKind.INVOICE_RESTORED: (DELETIONS, "restored it"),
     NoticeKind.INVOICE_DRIFTED: (_DRIFTED, "compared it again"),
-    NoticeKind.INVOICE_UNDONE: (_DRIFTED, "undid its export"),
-    NoticeKind.INVOICE_DELETED: (_DRIFTED, "found it deleted"),
-    NoticeKind.INVOICE_VOIDED: (_DRIFTED, "found it voided"),
+    NoticeKind.INVOICE_UNDONE: (_OF_INVOICE, "undid the invoice's export"),
+    NoticeKind.INVOICE_DELETED: (_OF_INVOICE, "found the invoice deleted"),
+    NoticeKind.INVOICE_VOIDED: (_OF_INVOICE, "found the invoice voided"),
     NoticeKind.APPROVAL_ASKED: ((NoticeKind.APPROVAL_ASKED,), "asked again"),
     NoticeKind.CONNECTION_RESTORED: ((NoticeKind.CONNECTION_BROKEN,), "reconnected it"),
     NoticeKind.CONNECTION_ENDED: (
@@ -71,11 +72,19 @@ async def _mark(
         told = told.where(or_(*(_names(each) for each in about)))
     for notice in await session.scalars(told):
         is_other = settled.payment_id not in {None, notice.facts.get("payment_id")}
-        if is_other or "done" in notice.facts:
+        if is_other or "done" in notice.facts or not _asks(notice):
             continue
         said = {"by": settled.by, "what": settled.what, "at": now.isoformat()}
         notice.facts = {**notice.facts, "done": said}
         notice.due_at, notice.tries = now, 0
+
+
+def _asks(notice: Notice) -> bool:
+    """Say whether it asks for something; most payments are only told."""
+    is_payment = notice.kind in PAYMENTS
+    return not is_payment or bool(
+        notice.facts.get("asked") or notice.facts.get("by_person_in_paymo")
+    )
 
 
 def _names(export: Export) -> ColumnElement[bool]:

@@ -29,6 +29,7 @@ _SPREAD = 60  # minutes over which cards are drawn again, so that Slack is not s
 NEEDED = 3  # clean exports by hand before the app may export by itself
 _RUN = 3  # automatic exports that fail one after the other before it stops
 _AT_ONCE = 100  # invoices that are judged again when something is settled
+_ENDED = (InvoiceState.DELETED, InvoiceState.VOIDED, InvoiceState.GONE, InvoiceState.UNDONE)
 _BY_ITSELF = Export.requested_by == ""
 
 
@@ -63,6 +64,7 @@ async def list_asking(
             Payment.connection_id == connection.id,
             IS_LEFT,
             Payment.state == PaymentState.ASKED,
+            Export.invoice_state.not_in(_ENDED),
         )
         .order_by(Payment.id.desc())
     )

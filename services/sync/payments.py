@@ -23,6 +23,7 @@ from services.model.jobs import Job
 from services.model.wording import Amount, Day
 from services.store import exports, leases, payments
 from services.store.engine import Session
+from services.store.settled import PAYMENTS, Settled, settle
 from services.store.tables import Payment
 from services.sync.run import ExportedInvoice, SweepRun, settlements_of
 
@@ -177,6 +178,11 @@ class Copying(ExportedInvoice):
                 await payment.add_again(session, self.payment, self.run.now())
                 return
             await payment.mark_removed(session, self.payment)
+            # Where Paymo had no copy, nothing is told, but somebody may have been asked.
+            over = Settled(
+                PAYMENTS, "", "found it deleted in Xero", self.export.id, self.payment.id
+            )
+            await settle(session, self.run.connection, over, self.run.now())
             if was_there and not await payments.is_replaced(session, self.payment.id):
                 await self.tell_removed(session, self.payment, by_person=False)
 

@@ -25,7 +25,7 @@ pytestmark = SQLITE_ALONE
         (NoticeKind.EXPORT_ASKED, NoticeKind.INVOICE_EXPORTED, "exported it"),
         (NoticeKind.APPROVAL_ASKED, NoticeKind.APPROVAL_ASKED, "asked again"),
         (NoticeKind.INVOICE_DRIFTED, NoticeKind.INVOICE_DRIFTED, "updated it in Xero"),
-        (NoticeKind.INVOICE_DRIFTED, NoticeKind.INVOICE_UNDONE, "undid its export"),
+        (NoticeKind.INVOICE_DRIFTED, NoticeKind.INVOICE_UNDONE, "undid the invoice's export"),
         (NoticeKind.INVOICE_DRIFTED, NoticeKind.PAYMENT_RECEIVED, ""),
         (NoticeKind.CONNECTION_BROKEN, NoticeKind.CONNECTION_RESTORED, "reconnected it"),
         (NoticeKind.CONNECTION_BROKEN, NoticeKind.SYNC_FAILING, ""),
@@ -89,3 +89,31 @@ async def test_of_two_payments_only_the_one_that_was_decided_on_is_settled(
     await room.run(seconds=2)
 
     assert [message.facts["payment_id"] for _, message in room.board.redrawn] == [paid[1].id]
+
+
+@pytest.mark.parametrize(
+    ("ends", "what"),
+    [
+        (NoticeKind.INVOICE_UNDONE, "undid the invoice's export"),
+        (NoticeKind.INVOICE_DELETED, "found the invoice deleted"),
+        (NoticeKind.INVOICE_VOIDED, "found the invoice voided"),
+    ],
+)
+async def test_an_invoice_s_end_settles_what_was_asked_about_its_payments_and_nothing_else(
+    room: Newsroom, ends: NoticeKind, what: str
+) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None)
+    await room.add(export)
+    for kind, facts in (
+        (NoticeKind.PAYMENT_RECEIVED, {"word": "asked", "asked": "It's more than what's left."}),
+        (NoticeKind.PAYMENT_REMOVED, {"word": "left out", "by_person_in_paymo": True}),
+        (NoticeKind.PAYMENT_RECEIVED, {"word": "told", "asked": ""}),
+    ):
+        await room.enqueue(notices.Notification(kind, str(facts["word"]), facts, export))
+    await room.run(seconds=3)
+    await room.enqueue(notices.Notification(ends, "ends", {"by": "U7"}, export))
+    await room.run(seconds=3)
+
+    redrawn = [(each.facts["word"], each.facts["done"]["what"]) for _, each in room.board.redrawn]
+    assert redrawn == [("asked", what), ("left out", what)]

@@ -1,16 +1,21 @@
 """Payments that do not simply fit: a cent too much, typed by hand already, or nowhere to go."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from handlers.notices.text import text_of
+from handlers.notices.views import notice_blocks
 from services.model.actions import Action
 from services.model.invoice import PaymentState
 from services.model.notice import NoticeKind
 from services.notices.delivery import Message
+from services.store import worklists
+from services.store.tables import Notice
 from tests.days import day
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import bridge_of, exported, paid
@@ -33,6 +38,18 @@ async def told(bridge: Bridge) -> dict[str, Any]:
     kind, facts = (await bridge.notices())[-1]
     assert kind == "payment_received"
     return facts
+
+
+async def ask_about_one(bridge: Bridge) -> Message:
+    """Have a person asked about a payment, and return the message as it was posted."""
+    company = bridge.paymo.company
+    company.pay(company.numbered("INV-1").id, "40", paid_on=DAY)
+    await pay(bridge, "40")
+    facts = await told(bridge)
+    assert facts["asked"]
+    async with bridge.database.sessions.begin() as session:
+        await session.execute(update(Notice).values(ts="1.0", due_at=None))
+    return Message(1, "C1", NoticeKind.PAYMENT_RECEIVED, facts, {})
 
 
 @pytest.mark.parametrize(("typed", "is_taken"), [("0.01", True), ("0.02", False)])
@@ -66,6 +83,41 @@ async def test_e38_the_same_payment_typed_in_paymo_is_asked_about(bridge: Bridge
     await bridge.sync.bring_back(ANNA, row.id)
     await bridge.run()
     assert paid(bridge) == [Decimal(40), Decimal(40)]
+
+
+async def test_a_payment_that_was_asked_about_and_is_deleted_in_xero_asks_nobody_any_more(
+    bridge: Bridge,
+) -> None:
+    """Paymo never had it, so there is no news of its end."""
+    asked = await ask_about_one(bridge)
+    assert "Record in Paymo" in str(notice_blocks(asked))
+    (invoice,) = bridge.xero.invoices.values()
+    bridge.xero.books.remove_payment(invoice.payments[0].payment_id)
+    await bridge.look()
+
+    over = replace(asked, facts=await told(bridge))
+    assert "The app found it deleted in Xero" in text_of(over)
+    assert "Record in Paymo" not in str(notice_blocks(over))
+    assert paid(bridge) == [Decimal(40)]
+    (row,) = await bridge.payments()
+    assert row.state is PaymentState.REMOVED
+
+
+async def test_nobody_is_asked_about_a_payment_once_its_invoice_is_deleted_in_paymo(
+    bridge: Bridge,
+) -> None:
+    """Neither in the channel nor on Home, though Xero still has the payment."""
+    asked = await ask_about_one(bridge)
+    async with bridge.database.sessions() as session:
+        assert await worklists.list_asking(session, await bridge.connection())
+    bridge.paymo.company.delete_invoice(bridge.paymo.company.numbered("INV-1").id)
+    await bridge.look()
+
+    (facts,) = [each for kind, each in await bridge.notices() if kind == asked.kind]
+    assert "The app found the invoice deleted" in text_of(replace(asked, facts=facts))
+    assert "Record in Paymo" not in str(notice_blocks(replace(asked, facts=facts)))
+    async with bridge.database.sessions() as session:
+        assert not await worklists.list_asking(session, await bridge.connection())
 
 
 @pytest.mark.parametrize("is_noticed", [True, False])
