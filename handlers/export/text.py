@@ -1,9 +1,20 @@
 """The sentences of an export: its form, and how it ended."""
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-from handlers.blocks import counted, day, escape, moment, one_line, render, render_line, shorten
+from handlers.blocks import (
+    LONGEST_ALERT,
+    counted,
+    day,
+    escape,
+    moment,
+    one_line,
+    render,
+    render_line,
+    shorten,
+)
 from services import money
 from services.export.forms import ExportForm
 from services.export.recording import ExportResult
@@ -27,6 +38,9 @@ FEW_LINES = 5
 MOST_LINES = 60
 _LONGEST_TITLE = 150
 _LONGEST_DESCRIPTION = 300
+_SHORTEST_FACT = 20
+_CURE = re.compile(r"(?<=[.!?] )(?:Add|Change|Choose|Give|Restore|Round|Set|Use)\b")
+_EXAMPLES = re.compile(r" \([^()]*(?:\([^()]*\)[^()]*)*\)")  # brackets, also with some inside
 CHECK_SIGNS = {
     Colour.GREEN: "*OK:*",
     Colour.AMBER: "*Note:*",
@@ -103,7 +117,19 @@ def verdict(reds: Sequence[Check], notes: int, *, is_pressed: bool) -> str:
     things = f"{counted(len(reds), 'thing')} to fix"
     if not is_pressed:
         return things
-    return f"*Not exported: {things}.* {render_line(reds[0].text)}"
+    head = f"*Not exported: {things}.*"
+    return f"{head} {_with_cure(render_line(reds[0].text), LONGEST_ALERT - len(head) - 1)}"
+
+
+def _with_cure(text: str, room: int) -> str:
+    """Cut the facts, which come first, or leave out examples, so that what to do stays whole."""
+    for said in (text, _EXAMPLES.sub("", text)):
+        for start in (0, *(each.start() for each in _CURE.finditer(said))):
+            fact, cure = said[:start].rstrip(), said[start:]
+            left = room - len(cure) - 1
+            if len(cure) <= room:
+                return f"{shorten(fact, left)} {cure}".strip() if left >= _SHORTEST_FACT else cure
+    return text
 
 
 def check_line(check: Check) -> str:

@@ -1,19 +1,24 @@
 """The export form from the top down: verdict, what needs a person, what is folded, the lines."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from handlers.blocks import LONGEST_ALERT
 from handlers.export.views import export_view
 from sandbox.slack import Message
+from services.clients.paymo import Client
+from services.mapping.case import Case
 from services.model.export import Check, Colour
 from services.model.invoice import InvoiceLine
+from services.store.tables import Contact
 from tests import days
 from tests.handlers import samples
 from tests.handlers.judging import buttons, judge_view
+from tests.services import cases
 from tests.walk import Walk, text_in, walking
 
 
@@ -65,6 +70,51 @@ def test_after_a_press_the_verdict_says_what_to_do_first() -> None:
 
     assert level == "error"
     assert words == "*Not exported: 2 things to fix.* The invoice has no due date."
+
+
+def long_case(name: str, paymo: dict[str, Any], **choice: Any) -> Case:
+    """Everything that has a name has this one."""
+    accounts = (
+        cases.account("200", name, "OUTPUT2"),
+        cases.account("260", name, "NONE"),
+        cases.account("290", name, "OUTPUT2", is_usable=False, why_not="archived"),
+    )
+    rates = [cases.rate("OUTPUT2", name, "15"), cases.rate("NONE", name, "0")]
+    books = replace(
+        cases.BOOKS,
+        organisation=name,
+        accounts={each.account_id: each for each in accounts},
+        tax_rates={each.tax_type: each for each in rates},
+        contact=Contact(contact_id="c1", name=name, is_active=False),
+        namesake=Contact(contact_id="c1", name=name, is_active=False),
+    )
+    invoice = cases.invoice(client=Client(id=5, name=name), **paymo)
+    return cases.case(invoice, replace(cases.CHOICE, **choice), books)
+
+
+@pytest.mark.parametrize("name", ["W" * 200, "Müller & Søn <b> " * 12, "Acme Ltd. (UK) " * 14])
+@pytest.mark.parametrize(
+    ("check", "cure", "paymo", "choice"),
+    [
+        ("contact", "Choose the contact for ", {}, {"contact_id": ""}),
+        ("contact", "Choose another contact, or restore it in Xero under Contacts", {}, {}),
+        ("contact_taken", "or rename the client in Paymo.", {}, {"contact_id": "new"}),
+        ("account", "Choose another one.", {}, {"account_id": "290"}),
+        ("tax", "or a tax rate for the invoice", {}, {"account_id": "260"}),
+        ("tax", "Add one to Xero's tax rates.", {"tax": Decimal(17)}, {}),
+        ("currency", "Add it in Xero under Accounting", {"currency": "USD"}, {}),
+        ("locked", "or export it as a draft.", {"issued_on": date(2026, 1, 2)}, {}),
+    ],
+)
+def test_the_verdict_keeps_what_to_do_however_long_the_names_are(
+    check: str, cure: str, name: str, paymo: dict[str, Any], choice: dict[str, Any]
+) -> None:
+    stops = cases.look(check, long_case(name, paymo, **choice))
+    words = verdict(replace(stops, colour=Colour.RED), refused="pressed")[1]
+
+    assert cure in words
+    assert words.startswith("*Not exported: 1 thing to fix.* ")
+    assert len(words) <= LONGEST_ALERT
 
 
 def test_each_red_check_has_its_act_right_below_it_and_the_help_comes_once() -> None:
