@@ -17,9 +17,11 @@ from handlers.notices.subscribed import (
     ASK,
     INVITE,
     NO_AMOUNT,
+    STILL_PAUSED,
     ended_text,
     has_text,
     intro_text,
+    is_on_text,
     list_text,
     no_amount_text,
     no_topic_text,
@@ -105,16 +107,18 @@ class NoticeListeners:
         await self._add(request, _wanted(request.value.splitlines()))
 
     async def resume(self, request: SlackRequest) -> None:
-        """Resume a paused channel's notifications, and say so there."""
-        listening = await self.service.resume(request.person, request.value)
-        text = intro_text(listening)
-        failed = await reply.introduce(request, listening.channel_id, text)
-        if failed:
-            await reply.tell(request, "\n".join(failed))
-        else:
-            said = resumed_text(listening.channel_id)
-            await reply.tell(request, f"✅ {said}")
-            await reply.settle(request, said)
+        """Say in a paused channel that its notifications go on; where that fails, they don't."""
+        person, channel_id = request.person, request.value
+        before = await self.service.listening(person, channel_id)
+        if before is not None and before.paused_because:
+            text = intro_text(replace(before, set_by=person.user_id))
+            if failed := await reply.introduce(request, channel_id, text):
+                await reply.tell(request, "\n".join([*failed, STILL_PAUSED]))
+                return
+        listening, is_news = await self.service.resume(person, channel_id)
+        said = resumed_text(channel_id) if is_news else is_on_text(listening)
+        await reply.tell(request, f"✅ {said}")
+        await reply.settle(request, said)
 
     async def _add(self, request: SlackRequest, wanted: "_Wanted") -> None:
         channel_id = request.person.channel_id

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from handlers.blocks import channel, one_line, render
+from handlers.blocks import channel, moment, one_line, render
 from handlers.names import BOT
 from handlers.slack import Sharing
 from services.model.notice import Topic
@@ -21,6 +21,7 @@ ASK = {
 }
 
 MINIMUM_MEANS = "In the invoice's own currency. Failures are always sent."
+STILL_PAUSED = "Its notifications stay paused."
 NO_AMOUNT = "Type an amount, such as 500."
 INVITE = f"If this channel is private, type `/invite {BOT}` so that the app can post."
 
@@ -65,6 +66,15 @@ def subscribed_text(channel_id: str) -> str:
 def resumed_text(channel_id: str) -> str:
     """Say that a channel that was paused gets notifications again."""
     return f"{channel(channel_id)} gets notifications again."
+
+
+def is_on_text(listening: Listening) -> str:
+    """Say that a channel isn't paused any more, and since whom and when."""
+    when = f" · {moment(listening.set_at)}" if listening.set_at else ""
+    return (
+        f"{channel(listening.channel_id)} already gets notifications: "
+        f"<@{listening.set_by}> turned them on{when}."
+    )
 
 
 def ended_text(channel_id: str, *, is_removed: bool) -> str:

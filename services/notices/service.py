@@ -33,6 +33,7 @@ class Listening:
     rhythm: Rhythm = field(default_factory=Rhythm)
     zone: str = ""  # the rhythm's, or the organisation's, as people know it
     set_by: str = ""
+    set_at: datetime | None = None
     paused_because: str = ""
 
 
@@ -161,18 +162,19 @@ class NoticeService:
         zone = days.zone_named(wanted.rhythm.zone, connection.time_zone)
         return wanted.rhythm.begin(self.now().astimezone(zone).date())
 
-    async def resume(self, person: Person, channel_id: str) -> Listening:
-        """Resume a paused channel's subscription."""
+    async def resume(self, person: Person, channel_id: str) -> tuple[Listening, bool]:
+        """Resume a paused channel's subscription; say whether it was paused still."""
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
+            await connections.wait_for_turn(session, connection)
             before = await _listening(session, connection, channel_id)
             if before is None:
                 raise NotFound("This channel is no longer subscribed.")
             if not before.paused_because:
-                return before
+                return before, False
             listening = await self._put(session, connection, person, before)
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
-        return listening
+        return listening, True
 
     async def list_all(self, person: Person) -> Sequence[Listening]:
         """Return every subscription to the current connection, paused ones included."""
@@ -238,5 +240,6 @@ async def _read(session: Session, connection: Connection, found: Subscription) -
         rhythm=found.rhythm,
         zone=found.digest_zone or days.name_of_zone(connection.time_zone),
         set_by=found.set_by,
+        set_at=found.set_at,
         paused_because=found.paused_because,
     )

@@ -166,10 +166,13 @@ async def test_a_channel_that_died_is_listed_as_paused_and_resumed_by_one_press(
     said = await slack.wait_for(
         lambda: [each for each in slack.messages(direct) if "are paused" in each.text], 60
     )
+    await slack.press("Anna", said[-1], "resume_channel")
+    await walk.ephemeral("Its notifications stay paused.")
     room.archived = False
     await walk.type("subscribe list")
     await walk.ephemeral("*Notifications*")
-    assert "is paused: The channel is archived." in str(slack.ephemerals("Anna")[-1].blocks)
+    listed = slack.ephemerals("Anna")[-1]
+    assert "is paused: The channel is archived." in str(listed.blocks)
     before = len(slack.messages(room))
     answer = await slack.press("Anna", said[-1], "resume_channel")
     assert answer.ok, answer.failure
@@ -180,3 +183,8 @@ async def test_a_channel_that_died_is_listed_as_paused_and_resumed_by_one_press(
     await slack.wait_for(
         lambda: not any("resume_channel" in str(each.blocks) for each in slack.messages(direct)), 20
     )
+    after = len(slack.messages(room))
+    await slack.press("Anna", listed, "resume_channel")  # it was listed before the other press
+    told_of = await walk.ephemeral("already gets notifications")
+    assert "turned them on · <!date^" in told_of.text
+    assert len(slack.messages(room)) == after

@@ -212,8 +212,9 @@ async def test_e65_a_closed_channel_is_paused_once_and_its_news_go_to_who_asked(
     ]
     with pytest.raises(NotAllowed):
         await room.service.resume(STRANGER, "C1")
-    again = await room.service.resume(OWNER, "C1")
-    assert (again.paused_because, again.topics) == ("", paused.topics)
+    again, is_news = await room.service.resume(OWNER, "C1")
+    assert (again.paused_because, again.topics, is_news) == ("", paused.topics, True)
+    assert await room.service.resume(OWNER, "C1") == (again, False)
     await room.tell("d")
     await room.run()
     assert room.board.told[-1] == ("C1", "d")
