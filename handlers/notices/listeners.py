@@ -292,7 +292,9 @@ class SlackNoticeBoard:
         try:
             client = await self.clients.client(workspace_id)
             with slack_refusals():
-                ways_on = blocks.actions([resume_button(channel_id)], about=connection_id)
+                ways_on = blocks.actions(
+                    [resume_button(channel_id, "primary")], about=connection_id
+                )
                 said = [blocks.section(text), *ways_on]
                 await reply.ephemeral(client, "", user_id, text, said)
         except ServiceError as refusal:

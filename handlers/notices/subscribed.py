@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from handlers.blocks import channel, moment, one_line, render
+from handlers.blocks import channel, counted, moment, one_line, render
 from handlers.names import BOT
 from handlers.slack import Sharing
 from services.model.notice import Topic
@@ -84,8 +84,14 @@ def ended_text(channel_id: str, *, is_removed: bool) -> str:
 
 
 def paused_text(listening: Listening) -> str:
-    """Say that a channel is paused, and why."""
-    return f"⚠️ {channel(listening.channel_id)} is paused: {render(listening.paused_because)}"
+    """Say that a channel is paused, why, and what it gets otherwise."""
+    why = render(listening.paused_because)
+    return f"⚠️ {channel(listening.channel_id)} is paused: {why}\n{_set_up(listening)}"
+
+
+def more_paused_text(count: int) -> str:
+    """Say how many channels are paused besides those that are shown."""
+    return f"{counted(count, 'more paused channel')}."
 
 
 def resume_hint(because: str) -> str:
@@ -123,6 +129,11 @@ def list_text(found: Sequence[Listening]) -> str:
 
 
 def _line(each: Listening) -> str:
+    return f"• {channel(each.channel_id)}: {_set_up(each)}"
+
+
+def _set_up(each: Listening) -> str:
+    """Say what a channel gets, who set that up, and when its digest comes."""
     comes = _rhythm(each)
-    said = f"• {channel(each.channel_id)}: {told(each)} · set up by <@{each.set_by}>"
+    said = f"{told(each)} · set up by <@{each.set_by}>"
     return f"{said} · digest {comes}" if comes else said

@@ -6,7 +6,7 @@ from typing import Any
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
 from handlers.buttons import breaker_buttons, button, buttons, open_links
-from handlers.notices.subscribed import MINIMUM_MEANS, paused_text, resume_hint
+from handlers.notices.subscribed import MINIMUM_MEANS, more_paused_text, paused_text, resume_hint
 from handlers.notices.text import Facts, card_lines, manage_text, text_of
 from handlers.reconcile.text import is_fine
 from handlers.reconcile.views import digest_blocks
@@ -94,18 +94,21 @@ def own_zone(zone: str) -> Option:
     return Option(OWN_ZONE, f"Organisation’s ({zone})" if zone else "Organisation’s")
 
 
-def resume_button(channel_id: str) -> Block:
+def resume_button(channel_id: str, style: str = "") -> Block:
     """Return the button that resumes a paused channel's notifications."""
-    return blocks.button("Resume Notifications", names.RESUME_CHANNEL, channel_id, style="primary")
+    return blocks.button("Resume Notifications", names.RESUME_CHANNEL, channel_id, style=style)
 
 
 def paused_blocks(found: Sequence[Listening]) -> list[Block]:
     """Draw the channels that are paused, each with why and the way on."""
-    return [
+    drawn = [
         blocks.section(paused_text(each), accessory=resume_button(each.channel_id))
         for each in found
         if each.paused_because
-    ][:_MOST_PAUSED]
+    ]
+    more = len(drawn) - _MOST_PAUSED
+    rest = [blocks.context(more_paused_text(more))] if more > 0 else []
+    return [*drawn[:_MOST_PAUSED], *rest]
 
 
 def drift_buttons(facts: Facts) -> list[Block]:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from handlers.notices.subscribed import intro_text
+from handlers.notices.subscribed import intro_text, list_text
 from handlers.notices.text import text_of
-from handlers.notices.views import metadata_of, notice_blocks
+from handlers.notices.views import metadata_of, notice_blocks, paused_blocks
 from services.model.notice import NoticeKind
 from tests.days import day
 from tests.handlers import samples
@@ -34,6 +34,17 @@ def test_the_introduction_is_attributed_and_safe(name: str) -> None:
     judge_words(text)
     assert text.startswith("<@UANNA> subscribed this channel to exports, payments")
     assert "/paymo-xero unsubscribe" in text
+
+
+@pytest.mark.parametrize("name", samples.NAMES, ids=["plain", "hostile"])
+def test_of_many_paused_channels_none_is_cut_silently(name: str) -> None:
+    few, many = [paused_blocks([samples.listening(name)] * count) for count in (20, 23)]
+
+    judge_message(list_text([samples.listening(name)]), many)
+    assert [len(few), len(many)] == [20, 21]
+    assert buttons(many) == {"resume_channel": "C1"}
+    assert all("from 500.00 · set up by <@UANNA>" in str(each) for each in few)
+    assert "3 more paused channels" in str(many[-1])
 
 
 @pytest.mark.parametrize("kind", NoticeKind)

@@ -172,7 +172,7 @@ async def test_a_channel_that_died_is_listed_as_paused_and_resumed_by_one_press(
     await walk.type("subscribe list")
     await walk.ephemeral("*Notifications*")
     listed = slack.ephemerals("Anna")[-1]
-    assert "is paused: The channel is archived." in str(listed.blocks)
+    assert "is paused: The channel is archived.\nexports, " in text_in(listed.blocks)
     before = len(slack.messages(room))
     answer = await slack.press("Anna", said[-1], "resume_channel")
     assert answer.ok, answer.failure
