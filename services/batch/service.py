@@ -382,8 +382,9 @@ class BatchStep(Step[Batch]):
             await lifecycle.advance(session, batch)
             waiting = await batches.list_waiting(session, batch.id)
             if waiting:
-                times = [each.due_at for each in waiting if each.due_at is not None]
-                due_at = max(now + _PACE, min(times, default=now))
+                # What somebody is at right now may have its outcome long before its lease ends.
+                times = [now if each.leased_until else each.due_at for each in waiting]
+                due_at = max(now + _PACE, min(filter(None, times), default=now))
                 problem = next((each.reason for each in waiting if each.reason), "")
                 await lifecycle.put_off(session, batch, due_at, problem)
             else:
