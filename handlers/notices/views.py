@@ -167,7 +167,8 @@ def _ways_on(message: Message) -> list[Block]:
         return [button(Action.VOID_IN_PAYMO, facts["export_id"]), _delete_too(facts)]
     if facts.get("in_paymo") == "void":
         return [_delete_too(facts)]
-    if facts.get("by_person_in_paymo") or facts.get("asked"):
+    is_asked = facts.get("asked") and not facts.get("gone")  # without an invoice, none can decide
+    if facts.get("by_person_in_paymo") or is_asked:
         is_deleted = bool(facts.get("by_person_in_paymo"))
         action = Action.BRING_BACK if is_deleted else Action.RECORD_PAYMENT
         return [button(action, facts["payment_id"])]

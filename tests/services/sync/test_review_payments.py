@@ -130,7 +130,10 @@ async def test_e46_a_payment_on_an_invoice_deleted_in_paymo_makes_nothing_anew(
         await bridge.look()
     await pay(bridge, "40")
     kinds = dict(await bridge.notices())
-    assert kinds["payment_received"]["gone"] is True
+    facts = kinds["payment_received"]
+    assert facts["gone"] is True
+    message = Message(1, "C1", NoticeKind.PAYMENT_RECEIVED, facts, {})
+    assert "Record in Paymo" not in str(notice_blocks(message))  # it would be refused
     assert not bridge.paymo.calls("POST")
     assert not bridge.paymo.company.invoices
     (row,) = await bridge.payments()
