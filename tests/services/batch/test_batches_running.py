@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from services.model.export import BatchState, ExportState
 from services.model.jobs import Job
 from services.model.wording import Command, Typed
 from services.store import connections, leases
-from services.store.tables import Batch
+from services.store.tables import Batch, Export
 from tests.services.batching import (
     LONG,
     by_reference,
@@ -267,6 +268,25 @@ async def test_a_worker_that_wakes_up_late_sends_nothing(bridge: Bridge) -> None
     with pytest.raises(Lost):
         await bridge.group_sender.send_all(connection, late, nothing_drawn)
     assert len(bridge.xero.calls("PUT", "Invoices")) == sent == 1
+
+
+async def test_a_batch_looks_again_soon_while_somebody_is_at_its_invoices(bridge: Bridge) -> None:
+    """They may be done long before the lease ends, which is for who dies meanwhile."""
+    invoices(bridge, 1)
+    form = await table(bridge)
+    await bridge.batches.confirm(ANNA, form.batch_id)
+    bridge.xero.faults.waiting.append(Fault(path="/Invoices$", method="PUT", hang_up="after"))
+    await bridge.run()
+    bridge.clock.turn(seconds=30)
+    [export] = await bridge.exports()
+    async with bridge.database.sessions.begin() as session:
+        assert await leases.take(session, Export, export.id, bridge.clock()) is not None
+    await bridge.run()
+
+    async with bridge.database.sessions() as session:
+        batch = await session.get_one(Batch, form.batch_id)
+    assert batch.due_at is not None
+    assert batch.due_at - bridge.clock() <= timedelta(seconds=2)
 
 
 async def test_a_batch_ends_with_its_connection(bridge: Bridge) -> None:
