@@ -21,6 +21,7 @@ from handlers.home.text import (
     whom_to_write,
 )
 from handlers.home.views import (
+    MOST_WORKED,
     button_blocks,
     help_blocks,
     hidden_view,
@@ -155,11 +156,12 @@ async def home_of(service: ConnectService, explain: ExplainService, person: Pers
         found = await service.overviews(person)
     except NotAllowed as refusal:
         return hidden_view(refusal, site)
-    work = WorkList()
-    if len(found) == 1 and found[0].state is ConnectionState.ACTIVE:
-        about = replace(person, connection_id=found[0].connection_id)
-        with contextlib.suppress(NotConnected):  # it broke just now
-            work = await explain.worklist(about)
+    work = [WorkList() for _ in found]
+    for place, each in enumerate(found if len(found) <= MOST_WORKED else ()):
+        if each.state is ConnectionState.ACTIVE:
+            about = replace(person, connection_id=each.connection_id)
+            with contextlib.suppress(NotConnected):  # it broke just now
+                work[place] = await explain.worklist(about)
     ended = "" if found else await service.former(person)
     return home_view(found, work, ended, site)
 

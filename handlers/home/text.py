@@ -174,6 +174,12 @@ def left_text(left: int) -> str:
     return f"{left} more" if left > 0 else ""
 
 
+def see_all_text(*, can_export: bool) -> str:
+    """Say how to see what is not listed."""
+    ways = ("export all", "overdue", "status") if can_export else ("overdue", "status")
+    return f"See all: {' · '.join(f'`/paymo-xero {each}`' for each in ways)}"
+
+
 def unread_text(unjudged: int) -> str:
     """Say what the lists can't know: they are made without reading any invoice."""
     said = "Lines and tax are checked again when you export."

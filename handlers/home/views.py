@@ -1,6 +1,7 @@
 """How the workspace's connections are, as the panel, the Home tab and `status` draw it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from handlers import blocks, names, reply
 from handlers.blocks import Block, one_line
@@ -30,6 +31,7 @@ from handlers.home.text import (
     more_text,
     needs_line,
     problems,
+    see_all_text,
     state_of,
     status_lines,
     title_text,
@@ -46,6 +48,10 @@ from services.model.connection import ConnectionState
 from services.model.people import Role
 
 _MOST = 10
+# Slack takes 100 blocks: four are the tab's own, and of a connection's, so many are no lists' rows.
+# A row of each list comes to four: one that needs you, one that asks for access, one not ready.
+MOST_WORKED = 5
+_ROOM, _UNCUT, _A_LINE = 96, 14, 4
 _HELP = blocks.button("Help", names.HELP)
 _AT_ONCE = frozenset({Action.CHANGE, Action.RETRY, Action.LOOK_AGAIN, Action.APPROVE})
 
@@ -72,14 +78,18 @@ def status_blocks(found: Sequence[Overview]) -> list[Block]:
     return [*drawn, *_more(found)]
 
 
-def home_view(found: Sequence[Overview], work: WorkList, ended: str, site: str) -> Block:
-    """Draw the Home tab: what to do about one connection, or how each of several is doing."""
+def home_view(found: Sequence[Overview], work: Sequence[WorkList], ended: str, site: str) -> Block:
+    """Draw the Home tab: what to do about each connection; of many only how each is doing."""
     drawn = [blocks.header("paymo-xero")]
     if not found:
         said = ENDED.format(blocks.one_line(ended)) if ended else f"{WHAT_IT_IS}\n{NOT_CONNECTED}"
         drawn += [blocks.section(said), *blocks.actions([_connect("Connect"), _HELP])]
     elif len(found) < SEVERAL:
-        drawn += _work(found[0], work)
+        drawn += _work(found[0], work[0])
+    elif len(found) <= MOST_WORKED:
+        for overview, each in zip(found, work, strict=True):
+            drawn += [blocks.divider(), *_work_of_many(overview, each, len(found))]
+        drawn += blocks.actions([_HELP])
     else:
         drawn += [*status_blocks(found), *blocks.actions([_HELP])]
     return blocks.home([*drawn, *_site(site)])
@@ -102,13 +112,34 @@ def _site(site: str) -> list[Block]:
     return [blocks.context(f"<{site}/privacy|Privacy> · <{site}/support|Support>")]
 
 
-def _work(overview: Overview, work: WorkList) -> list[Block]:
+def _work_of_many(overview: Overview, work: WorkList, count: int) -> list[Block]:
+    """Draw as much as leaves the others as much, and say how to see the rest."""
+    most = (_ROOM // count - _UNCUT) // _A_LINE
+    asked = work.asked[:most]
+    cut = replace(
+        work,
+        needs=work.needs[:most],
+        needs_count=work.needs_count + len(work.asked) - len(asked),
+        asked=asked,
+        unready=work.unready[:most],
+        paid=(),
+    )
+    can_export = overview.role >= Role.EXPORTER
+    listed = (cut.needs, cut.unready, cut.ready, cut.overdue)
+    counts = (cut.needs_count * can_export, cut.unready_count, cut.ready_count, cut.overdue_count)
+    is_cut = sum(counts) > sum(map(len, listed if can_export else listed[1:]))
+    drawn = _work(overview, cut, is_alone=False)
+    return [*drawn, *blocks.small_print(see_all_text(can_export=can_export) if is_cut else "")]
+
+
+def _work(overview: Overview, work: WorkList, *, is_alone: bool = True) -> list[Block]:
     about = overview.connection_id
     synced = f"Last sync {blocks.moment(overview.swept_at)}" if overview.swept_at else ""
     drawn = [blocks.section(state_of(overview)), *blocks.small_print(synced)]
     if overview.state is ConnectionState.BROKEN:
         drawn.append(blocks.section(BROKEN))
-    drawn += blocks.actions([*_buttons(overview), _HELP], about=about)
+    row = [*_buttons(overview), _HELP] if is_alone else quiet(_buttons(overview))
+    drawn += blocks.actions(row, about=about)
     drawn += blocks.paragraphs(problems(overview))
     if overview.state is not ConnectionState.ACTIVE:
         return drawn

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from handlers.blocks import Block
+from handlers.home.views import home_view
 from services.connect.checklists import Checklist, Farewell, Overview
 from services.explain.worklist import AccessAsked, Line, WorkList
 from services.export.forms import ExportForm
@@ -80,6 +82,12 @@ def worklist(name: str) -> WorkList:
     return WorkList(
         7, lines, 5000, (asked,) * 5, lines, 5000, lines, 5000, 5000, lines, 5000, lines
     )
+
+
+def home_of_several(count: int, name: str) -> Block:
+    """Return a Home tab with as much as there can be of each connection."""
+    found = [overview(name, connection_id=nth) for nth in range(1, count + 1)]
+    return home_view(found, [worklist(name)] * count, "", "https://app.example")
 
 
 def farewell(name: str) -> Farewell:

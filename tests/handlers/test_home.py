@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def test_every_state_says_what_it_is_and_what_to_do(
     changes: Mapping[str, Any], words: str, offered: set[str]
 ) -> None:
     overview = samples.overview("Acme", **{"is_paused": False, **changes})
-    view = home_view([overview], samples.worklist("INV-1"), "", SITE)
+    view = home_view([overview], [samples.worklist("INV-1")], "", SITE)
 
     assert words in said(view)
     assert offered <= set(buttons(view["blocks"]))
@@ -54,20 +55,37 @@ def test_the_last_90_days_can_be_checked_until_something_is_exported() -> None:
     ]
     for changes, is_offered in states:
         overview = samples.overview("Acme", **changes)
-        view = home_view([overview], WorkList(), "", SITE)
+        view = home_view([overview], [WorkList()], "", SITE)
         assert ("check_recent" in buttons(view["blocks"])) is is_offered, changes
 
 
 def test_a_viewer_has_nothing_to_press_but_help() -> None:
     overview = samples.overview("Acme", role=Role.VIEWER)
-    view = home_view([overview], samples.worklist("INV-1"), "", SITE)
+    view = home_view([overview], [samples.worklist("INV-1")], "", SITE)
 
     assert set(buttons(view["blocks"])) == {"help"}
     assert "Needs you" not in said(view)
 
 
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_each_of_several_connections_has_as_much_room_and_its_own_buttons(count: int) -> None:
+    drawn = samples.home_of_several(count, "Acme")["blocks"]
+    starts = [place for place, each in enumerate(drawn) if each["type"] == "divider"]
+    parts = [drawn[a:b] for a, b in pairwise([*starts, len(drawn) - 2])]
+
+    assert len(drawn) < 100  # one is left for the first sentence of all
+    assert f"{SITE}/privacy" in said(drawn[-1])
+    assert len({len(each) for each in parts}) == 1
+    for nth, part in enumerate(parts, 1):
+        shown = said(part)
+        for words in ("Needs you* · 5005", "Ready to export* · 5000", "Overdue* · 5000", "See all"):
+            assert words in shown
+        pressed = [each for each in part if buttons([each])]
+        assert {each["block_id"].rpartition("-")[0] for each in pressed} == {f"connection-{nth}"}
+
+
 def test_what_ended_says_so_and_how_to_go_on() -> None:
-    view = home_view([], WorkList(), "Maple Studio → Maple Books", SITE)
+    view = home_view([], [], "Maple Studio → Maple Books", SITE)
 
     assert "Disconnected: Maple Studio → Maple Books" in said(view)
     assert set(buttons(view["blocks"])) == {"connect", "help"}

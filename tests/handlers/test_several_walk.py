@@ -161,3 +161,25 @@ async def test_anybody_may_add_one_of_their_own_which_others_cannot_use(walk: Wa
 
     assert first.payload["private_metadata"] == again.payload["private_metadata"]
     assert "Maple Books" in text_in(form.payload)
+
+
+async def test_home_lists_each_connections_work_and_its_buttons_act_there(walk: Walk) -> None:
+    await connect_oak(walk)
+    slack = walk.town.slack
+    await pick(walk, await type_directly(walk, "export all"), "Oak Books")
+    await walk.modal_saying("OAK-1")  # by then Paymo's list is read
+    await walk.close()
+
+    await slack.open_home("Anna")
+    home = await slack.wait_for(
+        lambda: view if (view := slack.home("Anna")) and "OAK-1" in text_in(view.payload) else None,
+        PATIENCE,
+    )
+    heads = str([each for each in home.blocks if "Connected" in text_in(each)])
+    assert [each in heads for each in ("Maple Books", "Oak Books")] == [True, True]
+    [*_, all_of_oak] = [each for each in home.blocks if "export_all" in str(each.get("accessory"))]
+    answer = await slack.press("Anna", home, "export_all", str(all_of_oak["block_id"]))
+    assert answer.ok, answer.failure
+    table = await walk.modal_saying("OAK-1")
+    assert "*Oak Books* in Xero" in text_in(table.payload)
+    await walk.close()

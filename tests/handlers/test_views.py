@@ -1,6 +1,7 @@
 """Every modal and the Home tab, with plain names and with hostile ones of full length."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -81,13 +82,14 @@ VIEWS: dict[str, Draw] = {
     ),
     "refusal": lambda name: refusal_view(NotConnected(name, system="Xero")),
     "home": lambda name: home_view(
-        [samples.overview(name)], samples.worklist(name), "", "https://app.example"
+        [samples.overview(name)], [samples.worklist(name)], "", "https://app.example"
     ),
     "home, several": lambda name: home_view(
-        [samples.overview(name)] * 30, WorkList(), "", "https://app.example"
+        [samples.overview(name)] * 30, [WorkList()] * 30, "", "https://app.example"
     ),
-    "home, new": lambda _: home_view([], WorkList(), "", "https://app.example"),
-    "home, ended": lambda name: home_view([], WorkList(), name, "https://app.example"),
+    **{f"home, {count}": partial(samples.home_of_several, count) for count in (2, 3, 4, 5)},
+    "home, new": lambda _: home_view([], [], "", "https://app.example"),
+    "home, ended": lambda name: home_view([], [], name, "https://app.example"),
     "home, no role": lambda name: hidden_view(NotAllowed(name), "https://app.example"),
 }
 STATES = list(ExportState)
