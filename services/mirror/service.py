@@ -31,7 +31,7 @@ from services.mirror.lists import client_row
 from services.model import chunks
 from services.model.invoice import ISSUED_IN_PAYMO
 from services.model.jobs import Job
-from services.store import connections, exports, mirror, schedules, tables
+from services.store import connections, exports, mirror, people, schedules, tables
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Schedule
 
@@ -156,7 +156,8 @@ class MirrorService(ScheduledStep):
             mirror.merge_left_out(row, _INVOICES, texts_of(paymo.left_out), read)
             await _note_sent(session, row, rows, self.now())
             await _note_edited(session, row, rows, is_whole=False)
-            await mirror.put(session, connection.id, tables.InvoiceHeader, rows)
+            if await mirror.put_changed_headers(session, connection.id, rows):
+                await people.outdate(session, row, self.now())
 
     async def _copy_xero(self, connection: Connection) -> dict[str, Any]:
         copied = connection.xero_mirrored_at
@@ -208,7 +209,8 @@ class MirrorService(ScheduledStep):
             mirror.note_left_out(row, _INVOICES, odd)
             await _note_sent(session, row, rows, self.now())
             await _note_edited(session, row, rows, is_whole=True)
-            await mirror.replace(session, connection.id, tables.InvoiceHeader, rows, odd)
+            if await mirror.replace(session, connection.id, tables.InvoiceHeader, rows, odd):
+                await people.outdate(session, row, self.now())
 
     def _progress_of(self, connection: Connection) -> Progress:
         """How far this process had read, unless that is too long ago to go on with."""

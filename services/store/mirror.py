@@ -55,10 +55,11 @@ async def replace(
     table: type[Base],
     rows: Sequence[dict[str, Any]],
     left_out: Collection[str] = (),
-) -> None:
+) -> bool:
     """Make the mirror equal to a complete list; delete rows that the list lacks.
 
-    Unreadable rows stay, by their ids; with an id unreadable, nothing is deleted.
+    Unreadable rows stay, by their ids; with an id unreadable, nothing is deleted. Returns whether
+    anything was not as it was.
     """
     key = _KEYS[table]
     column = getattr(table, key)
@@ -78,16 +79,33 @@ async def replace(
     elif rows:
         rows = await _changed(session, connection_id, table, rows)
     await put(session, connection_id, table, rows)
+    return bool(rows or gone)
+
+
+async def put_changed_headers(
+    session: AsyncSession, connection_id: int, rows: Sequence[dict[str, Any]]
+) -> bool:
+    """Bring the heads of some invoices up to date; return whether any was not."""
+    changed: list[dict[str, Any]] = []
+    for some in chunks(rows, _AT_ONCE):
+        these = InvoiceHeader.invoice_id.in_([each["invoice_id"] for each in some])
+        changed += await _changed(session, connection_id, InvoiceHeader, some, these)
+    await put(session, connection_id, InvoiceHeader, changed)
+    return bool(changed)
 
 
 async def _changed(
-    session: AsyncSession, connection_id: int, table: type[Base], rows: Sequence[dict[str, Any]]
+    session: AsyncSession,
+    connection_id: int,
+    table: type[Base],
+    rows: Sequence[dict[str, Any]],
+    *only: ColumnElement[bool],
 ) -> Sequence[dict[str, Any]]:
     """Return the rows that the mirror does not hold as they are; few change from list to list."""
     names = [_KEYS[table], *_row(connection_id, table, rows[0])]
     owner = table.connection_id  # type: ignore[attr-defined]
     stored = await session.execute(
-        select(*[getattr(table, each) for each in names]).where(owner == connection_id)
+        select(*[getattr(table, each) for each in names]).where(owner == connection_id, *only)
     )
     known = {key: tuple(values) for key, *values in stored}
     made = [(each, _row(connection_id, table, each)) for each in rows]

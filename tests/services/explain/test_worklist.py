@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from handlers.blocks import render_plain
 from sandbox.paymo.model import Client
@@ -16,8 +16,9 @@ from services.explain.worklist import WorkList
 from services.model.people import Person, Role
 from services.model.wording import situated
 from services.settings.service import AccessService
+from services.store import people
 from services.store.engine import Database
-from services.store.tables import Export
+from services.store.tables import Acquaintance, Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.days import day
 from tests.services.batching import table
@@ -154,3 +155,26 @@ async def test_the_owner_sees_who_asks_and_nobody_else_sees_anything(bridge: Bri
     assert [(each.user_id, each.role) for each in found.asked] == [("U9", "exporter")]
     with pytest.raises(NotAllowed):
         await explain.worklist(Person("", "T1", "U9"))
+
+
+async def test_home_is_drawn_again_for_what_came_or_changed_in_paymo(bridge: Bridge) -> None:
+    """Not for what is as it was: a list is read every few minutes."""
+    company = bridge.paymo.company
+    connection = await bridge.connection()
+    await bridge.mirror.refresh_invoices(connection)
+
+    async def is_drawn_again() -> bool:
+        async with bridge.database.sessions.begin() as session:
+            await people.open_home(session, connection.workspace_id, "U1", bridge.clock())
+            await session.execute(update(Acquaintance).values(due_at=None))
+        await bridge.mirror.refresh_invoices(connection)
+        async with bridge.database.sessions() as session:
+            return (await session.scalars(select(Acquaintance))).one().due_at is not None
+
+    assert not await is_drawn_again()
+    client = next(iter(company.clients.values()))
+    company.add_invoice("NEW-1", client, [("Seeds", "", 1, "10.00")], status="sent")
+    assert await is_drawn_again()
+    assert not await is_drawn_again()
+    company.set_status(company.numbered("NEW-1").id, "paid")
+    assert await is_drawn_again()
