@@ -170,7 +170,9 @@ async def draw_anew(session: AsyncSession, batch: Batch) -> None:
     await session.refresh(batch)
 
 
-async def list_exports(session: AsyncSession, batch_id: int) -> Sequence[Export]:
+async def list_exports(
+    session: AsyncSession, batch_id: int, *only: ColumnElement[bool]
+) -> Sequence[Export]:
     """Return the exports of these rows, whoever has them now.
 
     Long columns that nobody here reads aren't loaded.
@@ -178,7 +180,7 @@ async def list_exports(session: AsyncSession, batch_id: int) -> Sequence[Export]
     found = await session.scalars(
         select(Export)
         .join(BatchRow, BatchRow.export_id == Export.id)
-        .where(BatchRow.batch_id == batch_id)
+        .where(BatchRow.batch_id == batch_id, *only)
         .order_by(BatchRow.id)
         .options(*(defer(each, raiseload=True) for each in _LONG))
         .execution_options(populate_existing=True)
@@ -193,20 +195,10 @@ async def list_waiting(
 
     With `is_apart` only those that go alone, or wait for a contact to be added.
     """
-    apart = or_(Export.due_at.is_not(None), Export.contact_id == NEW_CONTACT)
-    found = await session.scalars(
-        select(Export)
-        .join(BatchRow, BatchRow.export_id == Export.id)
-        .where(
-            BatchRow.batch_id == batch_id,
-            Export.state.in_(exports.WAITING),
-            *([apart] if is_apart else []),
-        )
-        .order_by(BatchRow.id)
-        .options(*(defer(each, raiseload=True) for each in _LONG))
-        .execution_options(populate_existing=True)
-    )
-    return found.all()
+    only: list[ColumnElement[bool]] = [Export.state.in_(exports.WAITING)]
+    if is_apart:
+        only.append(or_(Export.due_at.is_not(None), Export.contact_id == NEW_CONTACT))
+    return await list_exports(session, batch_id, *only)
 
 
 async def list_unsent(session: AsyncSession, batch_id: int) -> Sequence[tuple[BatchRow, Export]]:
