@@ -179,16 +179,20 @@ class ExportedInvoice:
 
         Where Paymo can't be asked, it may.
         """
-        paymo, is_owed = self.run.paymo, True
         company: Company | None = None
+        is_owed = True
         with contextlib.suppress(ServiceError):
-            company = await paymo.company()
-            try:
-                invoice = await paymo.invoice(self.export.paymo_invoice_id)
-                is_owed = invoice.left > 0 and invoice.status not in {"draft", "void"}
-            except NotFound:
-                is_owed = False
+            company = await self.run.paymo.company()
+            if self.may_remind(company):
+                is_owed = await self._is_owed()
         return self._reminder(company, is_owed=is_owed)
+
+    async def _is_owed(self) -> bool:
+        try:
+            invoice = await self.run.paymo.invoice(self.export.paymo_invoice_id)
+        except NotFound:
+            return False
+        return invoice.left > 0 and invoice.status not in {"draft", "void"}
 
     def may_remind(self, company: Company | None) -> bool:
         """Say whether Paymo may remind the client; a company that isn't known may."""
