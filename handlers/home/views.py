@@ -125,9 +125,14 @@ def _work_of_many(overview: Overview, work: WorkList, count: int) -> list[Block]
         paid=(),
     )
     can_export = overview.role >= Role.EXPORTER
-    listed = (cut.needs, cut.unready, cut.ready, cut.overdue)
-    counts = (cut.needs_count * can_export, cut.unready_count, cut.ready_count, cut.overdue_count)
-    is_cut = sum(counts) > sum(map(len, listed if can_export else listed[1:]))
+    listed = [
+        (cut.unready_count, cut.unready),
+        (cut.ready_count, cut.ready),
+        (cut.overdue_count, cut.overdue),
+    ]
+    if can_export:
+        listed.append((cut.needs_count, cut.needs))
+    is_cut = any(count > len(lines) for count, lines in listed)
     drawn = _work(overview, cut, is_alone=False)
     return [*drawn, *blocks.small_print(see_all_text(can_export=can_export) if is_cut else "")]
 
