@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn, TypeVar
@@ -144,8 +144,7 @@ def _fail(problem: str) -> NoReturn:
 
 async def _is_current(settings: Settings) -> bool:
     async with open_database(settings) as database:
-        async with aclosing(await connect(database.engine)):
-            pass
+        await (await connect(database.engine)).close()
         async with database.sessions() as session:
             return await is_current(session)
 

@@ -6,7 +6,7 @@ It writes nothing, and before the first start it makes no database: that there i
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -147,8 +147,7 @@ class Patient:
                 )
             return f"{file.name} is made by the first start"
         try:
-            async with aclosing(await connect(self.database.engine)):
-                pass
+            await (await connect(self.database.engine)).close()
         except CannotOpen as error:
             raise Ill(error.why, error.action) from None
         return "PostgreSQL answers" if self.database.is_postgres else "SQLite answers"
