@@ -300,7 +300,7 @@ def _fill(row: BatchRow, invoice: Invoice) -> None:
     row.client_id = invoice.client_id
     row.client_name = invoice.client_name[:WIDEST]
     row.total, row.currency = invoice.total, _currency(invoice)
-    row.invoice = invoice.as_json()
+    row.invoice, row.seen_updated_on = invoice.as_json(), invoice.updated_on
 
 
 def _odd_row(batch: Batch, invoice_id: int, odd: LeftOut, head: InvoiceHeader | None) -> BatchRow:
@@ -312,6 +312,7 @@ def _odd_row(batch: Batch, invoice_id: int, odd: LeftOut, head: InvoiceHeader | 
         client_id=head.client_id if head else None,
         total=head.total if head else None,
         currency=head.currency[:8] if head else "",
+        seen_updated_on=head.updated_on if head else None,
         verdict=OTHER,
         reason=f"Part of {odd} can't be read. Check it there, then try again.",
     )

@@ -62,7 +62,7 @@ async def last_verdicts(
 ) -> Mapping[int, tuple[BatchRow, datetime]]:
     """Return each invoice's last verdict and when it was given, by Paymo id.
 
-    Invoices edited in Paymo since are left out.
+    Invoices edited in Paymo since are left out, by Paymo's own times: its clock isn't ours.
     """
     is_its_head = and_(
         InvoiceHeader.connection_id == Batch.connection_id,
@@ -75,7 +75,7 @@ async def last_verdicts(
         .where(
             Batch.connection_id == connection.id,
             BatchRow.paymo_invoice_id.in_(invoice_ids),
-            InvoiceHeader.updated_on <= Batch.created_at,
+            InvoiceHeader.updated_on <= BatchRow.seen_updated_on,
         )
         .order_by(BatchRow.id)
     )

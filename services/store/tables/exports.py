@@ -252,4 +252,5 @@ class BatchRow(Base):
     contact_id: Mapped[str] = mapped_column(String(64), default="")
     account_id: Mapped[str] = mapped_column(String(64), default="")
     invoice: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, until it is exported
+    seen_updated_on: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the one judged
     export_id: Mapped[int | None] = mapped_column(ForeignKey("exports.id"), index=True)

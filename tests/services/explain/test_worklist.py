@@ -1,7 +1,7 @@
 """What the Home tab lists for one connection."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -108,6 +108,29 @@ async def test_what_is_known_to_need_something_first_is_listed_apart(bridge: Bri
     assert "ANG" in said["INV-8"]
     helped = {each.number: (each.missing, each.client_id) for each in found.unready if each.missing}
     assert helped == {"INV-4": ("contact", stranger.id), "INV-7": ("account", acme.id)}
+
+
+@pytest.mark.parametrize("ahead", [0, 1], ids=["clocks alike", "Paymo's clock ahead"])
+async def test_what_a_table_found_is_said_until_the_invoice_is_edited(
+    bridge: Bridge, ahead: int
+) -> None:
+    bridge.xero.books.add_account("400", "Exports", tax_type="ZERORATEDOUTPUT")
+    company = bridge.paymo.company
+    invoice = company.numbered("INV-3")
+    company.edit(invoice.id, tax=Decimal(9))
+    invoice.updated = bridge.clock() + timedelta(hours=ahead)
+    await bridge.run()
+    bridge.clock.turn(minutes=6)
+    await bridge.run()
+    await table(bridge)
+
+    found = await worked_out(bridge)
+    assert [(each.number, each.missing) for each in found.unready] == [("INV-3", "account")]
+
+    bridge.clock.turn(hours=2)
+    company.edit(invoice.id, tax=Decimal(8))
+    await bridge.run()
+    assert (await worked_out(bridge)).unready == ()
 
 
 async def test_why_xero_refused_it_is_said_until_it_is_edited(bridge: Bridge) -> None:

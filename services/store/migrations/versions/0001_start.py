@@ -784,6 +784,7 @@ def upgrade() -> None:
         sa.Column("contact_id", sa.String(length=64), nullable=False),
         sa.Column("account_id", sa.String(length=64), nullable=False),
         sa.Column("invoice", sa.JSON(), nullable=True),
+        sa.Column("seen_updated_on", UtcDateTime, nullable=True),
         sa.Column("export_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
             ["batch_id"], ["batches.id"], name=op.f("fk_batch_rows_batch_id_batches")
