@@ -26,13 +26,16 @@ class Known(NamedTuple):
 
 async def read_known(session: AsyncSession, connection_id: int) -> AsyncIterator[list[Known]]:
     """Yield every contact that isn't archived, in parts: there may be ten thousand."""
-    found = await session.stream(
-        select(*(getattr(Contact, each) for each in Known._fields)).where(
-            Contact.connection_id == connection_id, Contact.is_active
-        )
+    asked = (
+        select(*(getattr(Contact, each) for each in Known._fields))
+        .where(Contact.connection_id == connection_id, Contact.is_active)
+        .order_by(Contact.contact_id)
+        .limit(_AT_ONCE)
     )
-    async for some in found.partitions(_AT_ONCE):
+    last = ""
+    while some := (await session.execute(asked.where(Contact.contact_id > last))).all():
         yield [Known(*each) for each in some]
+        last = some[-1].contact_id
 
 
 async def find_changed(

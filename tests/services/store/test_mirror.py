@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from services.store import matches, mirror
+from services.store import contacts, matches, mirror
 from services.store.engine import Database, Session
 from services.store.tables import (
     Client,
@@ -85,6 +85,18 @@ async def test_a_list_far_longer_than_one_statement_takes_is_replaced(database: 
         await mirror.replace(session, connection.id, Contact, many[:1])
 
         assert await names(session, connection.id) == ["Contact 00000"]
+
+
+async def test_contacts_are_read_in_parts_each_once(database: Database) -> None:
+    connection = await connected(database)
+    rows = [contact(f"c{at}", "Acme", is_active=at != 7) for at in range(1001)]
+    async with database.sessions.begin() as session:
+        await mirror.replace(session, connection.id, Contact, rows)
+    async with database.sessions() as session:
+        parts = [some async for some in contacts.read_known(session, connection.id)]
+
+    assert [len(some) for some in parts] == [500, 500]
+    assert len({each.contact_id for some in parts for each in some}) == 1000
 
 
 async def test_a_list_of_bare_codes_can_be_copied_twice(database: Database) -> None:
