@@ -25,10 +25,9 @@ from services.model.invoice import ISSUED_IN_PAYMO, SENT_IN_PAYMO, Links
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
-from services.store import audit, connections, exports, matches, mirror, notices
+from services.store import audit, connections, exports, matches, mirror, notices, settled
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
-from services.store.settled import asked_source
 from services.store.tables import Connection, InvoiceHeader, Task
 
 _FRESH = timedelta(minutes=1)
@@ -72,7 +71,7 @@ class AutoStep(OneOffStep):
             if header is None:
                 return
             client = await mirror.find_client(session, connection.id, header.client_id)
-            source = f"{asked_source(connection.id, header.invoice_id)}:{task.id}"
+            source = f"{settled.asked_source(connection.id, header.invoice_id)}:{task.id}"
             facts = _facts(header, client.name if client else "", _UNASKED)
             await self._ask(session, connection, header.invoice_id, source, facts)
 
@@ -123,9 +122,9 @@ class AutoStep(OneOffStep):
         doubt = doubt or await _doubt(session, connection, invoice, choice)
         if doubt:
             # Once for each time that it was in Xero.
-            source = asked_source(connection.id, invoice.id)
+            source = settled.asked_source(connection.id, invoice.id)
             source = f"{source}:{latest.id}" if latest is not None else source
-            if not await notices.is_known(session, source):
+            if not await settled.is_known(session, source):
                 facts = _facts(invoice, invoice.client_name, doubt)
                 await self._ask(session, connection, invoice.id, source, facts)
             return doubt, None

@@ -144,6 +144,12 @@ def mark_all_sent(_payment: Payment, now: datetime) -> PaymentColumns:
     return {"sent_at": now}
 
 
+@machine.note_as_read(Payment.state)
+def look_for(_payment: Payment, at: datetime | None) -> PaymentColumns:
+    """Ask Xero about what a person deleted in Paymo: it may be deleted there, too; None: don't."""
+    return {"due_at": at, "tries": 0}
+
+
 @machine.note
 def wait_for_call(payment: Payment, now: datetime) -> PaymentColumns:
     """Take it up again as soon as the call about it that is under way, if any, is over."""
@@ -168,7 +174,7 @@ def remove(payment: Payment) -> PaymentColumns:
     return {"sent_at": payment.sent_at}
 
 
-@machine.arrow([PaymentState.REMOVING], PaymentState.REMOVED)
+@machine.arrow([PaymentState.REMOVING, PaymentState.TOMBSTONE], PaymentState.REMOVED)
 def mark_removed(payment: Payment) -> PaymentColumns:
     """Note that Paymo has no copy any more."""
     return {"sent_at": payment.sent_at, "due_at": None, "paymo_payment_id": None, **_SETTLED}

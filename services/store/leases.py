@@ -99,7 +99,7 @@ async def renew(session: AsyncSession, row: Leased, now: datetime) -> bool:
     In a transaction that writes something else, this is the fence.
     """
     table, until = type(row), now + LEASE
-    values = {"due_at": _unless_hinted(table, until), "leased_until": until}
+    values = {"due_at": unless_hinted(table, until), "leased_until": until}
     return await _write(session, row, _is_held(row), values) is not None
 
 
@@ -111,7 +111,7 @@ async def renew_all(session: AsyncSession, rows: Sequence[Leased], now: datetime
     await session.execute(
         update(table)
         .where(key.in_([_key_of(each) for each in held]))
-        .values(due_at=_unless_hinted(table, until), leased_until=until)
+        .values(due_at=unless_hinted(table, until), leased_until=until)
         .execution_options(synchronize_session=False)
     )
 
@@ -124,11 +124,12 @@ async def let_go(
     The row is due again at `due_at`, or at once where a hint came meanwhile.
     """
     if due_at is not None:
-        values["due_at"] = _unless_hinted(type(row), due_at)
+        values["due_at"] = unless_hinted(type(row), due_at)
     return await write_where(session, row, _is_held(row), leased_until=None, **values)
 
 
-def _unless_hinted(table: type[Leased], at: datetime) -> Any:
+def unless_hinted(table: type[Leased], at: datetime | None) -> Any:
+    """Return when a row is due again: at once where somebody wanted it during the lease."""
     return case((table.due_at == table.leased_until, at), else_=table.due_at)
 
 

@@ -81,8 +81,9 @@ async def enqueue_all(
     if rows:
         owed = (await (await session.connection()).scalars(insert, rows)).all()
     about = [each.export for each in notifications if each.export is not None]
-    for by in {str(each.facts.get("by") or "") for each in notifications}:
-        await settled.follow(session, connection, (kind, by), about, now)
+    sources = tuple(each.source for each in notifications)
+    for news in {settled.News.of(kind, each.facts, sources) for each in notifications}:
+        await settled.follow(session, connection, news, about, now)
     also = {each for told in notifications for each in told.also}
     await people.outdate(session, connection, now, also)
     if about:
@@ -105,12 +106,6 @@ async def outdate_cards(session: AsyncSession, export_ids: Collection[int], now:
         .values(**leases.wanted(Card, now), tries=0)
         .execution_options(synchronize_session=False)
     )
-
-
-async def is_known(session: AsyncSession, source: str) -> bool:
-    """Say whether anything was ever queued under this source."""
-    found = await session.scalar(select(Notice.id).where(Notice.source == source).limit(1))
-    return found is not None
 
 
 def hears(subscription: Subscription, notification: Notification) -> bool:
@@ -150,9 +145,13 @@ def _first_of_each_channel(workspace_id: int) -> Select[int]:
 async def close(
     session: AsyncSession, notice: Notice, fence: int, *, ts: str, posted_in: str = ""
 ) -> bool:
-    """Record that it was posted, unless somebody else took it since."""
-    posted = {"ts": ts, "posted_in": posted_in or notice.channel_id}
-    return await fenced(session, notice, fence, due_at=None, reason="", **posted)
+    """Record that it was posted, unless somebody else took it since.
+
+    If what it asks for was settled meanwhile, it is drawn again.
+    """
+    posted = {"ts": ts, "posted_in": posted_in or notice.channel_id, "reason": ""}
+    again_at = leases.unless_hinted(Notice, None)
+    return await fenced(session, notice, fence, due_at=again_at, **posted)
 
 
 async def refuse(session: AsyncSession, notice: Notice, reason: str) -> bool:

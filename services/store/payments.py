@@ -16,7 +16,13 @@ from services.store.exports import IS_UNSETTLED
 from services.store.tables import Connection, Export, Payment
 from services.store.types import is_any
 
-_DUE = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
+# In this order: an edit in Xero is a removal and an addition, and so the sum never overshoots.
+_DUE = (
+    PaymentState.TOMBSTONE,  # once Xero lists it no more
+    PaymentState.CHECKING,
+    PaymentState.REMOVING,
+    PaymentState.ADDING,
+)
 _AT_ONCE = 50
 _COUNTING = (Payment.export_id, Payment.state, Payment.amount, Payment.recorded_amount)
 _NAMES = frozenset(column.name for column in inspect(Payment).columns)
@@ -140,10 +146,7 @@ async def hold(session: AsyncSession, export_ids: Collection[int]) -> Sequence[P
 
 
 async def list_due(session: AsyncSession, connection_id: int, now: datetime) -> Sequence[int]:
-    """Return the ids of payments to work on, removals before additions.
-
-    An edit in Xero is a removal and an addition; done in this order the sum never overshoots.
-    """
+    """Return the ids of payments to work on, removals before additions."""
     rows = await session.execute(
         select(Payment.id, Payment.state).where(
             Payment.connection_id == connection_id,
@@ -151,8 +154,7 @@ async def list_due(session: AsyncSession, connection_id: int, now: datetime) -> 
             leases.is_free(Payment, now),
         )
     )
-    order = {PaymentState.CHECKING: 0, PaymentState.REMOVING: 1, PaymentState.ADDING: 2}
-    return [each for each, _ in sorted(rows, key=lambda row: (order[row[1]], row[0]))]
+    return [each for each, _ in sorted(rows, key=lambda row: (_DUE.index(row[1]), row[0]))]
 
 
 async def list_new(

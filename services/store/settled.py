@@ -1,8 +1,9 @@
 """What was posted and asks for something, once that is over: drawn again, without its buttons."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Self
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +15,14 @@ from services.store.tables import Connection, Export, Notice
 DELETIONS = (NoticeKind.INVOICE_DELETED, NoticeKind.INVOICE_VOIDED)
 PAYMENTS = (NoticeKind.PAYMENT_RECEIVED, NoticeKind.PAYMENT_REMOVED)
 EXPORTS = (NoticeKind.EXPORT_FAILED, NoticeKind.EXPORT_ASKED, NoticeKind.APPROVAL_ASKED)
+# What a connection asks of people, whatever it is about.
+_OF_CONNECTION = (
+    NoticeKind.CONNECTION_BROKEN,
+    NoticeKind.SYNC_PAUSED,
+    NoticeKind.ACCESS_ASKED,
+    NoticeKind.AUTO_EXPORT_PAUSED,
+    NoticeKind.HEALTH,
+)
 # Which news end which earlier ones of the same invoice, or of the same connection, and how.
 _DRIFTED = (NoticeKind.INVOICE_DRIFTED,)
 _OF_INVOICE = (*_DRIFTED, *PAYMENTS)
@@ -27,7 +36,7 @@ _ENDS = {
     NoticeKind.APPROVAL_ASKED: ((NoticeKind.APPROVAL_ASKED,), "asked again"),
     NoticeKind.CONNECTION_RESTORED: ((NoticeKind.CONNECTION_BROKEN,), "reconnected it"),
     NoticeKind.CONNECTION_ENDED: (
-        (NoticeKind.CONNECTION_BROKEN, NoticeKind.SYNC_PAUSED, *EXPORTS),
+        (*_OF_CONNECTION, *EXPORTS, *DELETIONS, *_OF_INVOICE),
         "disconnected it",
     ),
 }
@@ -43,6 +52,25 @@ class Settled:
     what: str  # as in "@anna restored it"
     export_id: int | None = None
     payment_id: int | None = None
+    side: str = ""  # where an invoice was edited; "": on both
+    by_sources: Collection[str] = ()  # the news themselves, where it is they that settle it
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What is told under these sources."""
+
+    kind: NoticeKind
+    by: str
+    side: str
+    sources: Collection[str]
+
+    @classmethod
+    def of(cls, kind: NoticeKind, facts: Mapping[str, Any], sources: Collection[str]) -> Self:
+        """Read who did it, and of which side it is told; one change made on both is of both."""
+        by, is_shared = str(facts.get("by") or ""), facts.get("is_shared")
+        side = "" if by or is_shared else str(facts.get("side") or "")
+        return cls(kind, by, side, sources)
 
 
 async def settle(
@@ -62,29 +90,47 @@ async def _mark(
     about: Sequence[Export],
     now: datetime,
 ) -> None:
-    told = select(Notice).where(
-        Notice.connection_id == connection.id,
-        Notice.kind.in_(settled.kinds),
-        Notice.ts != "",
-        Notice.due_at.is_(None),
+    told = (
+        select(Notice)
+        .where(
+            Notice.connection_id == connection.id,
+            Notice.kind.in_(settled.kinds),
+            or_(Notice.ts != "", Notice.due_at.is_not(None)),
+            Notice.source.not_in(settled.by_sources),
+            or_(Notice.kind.not_in(PAYMENTS), _asks_about_payment()),
+        )
+        .order_by(Notice.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
     if about:
         told = told.where(or_(*(_names(each) for each in about)))
     for notice in await session.scalars(told):
         is_other = settled.payment_id not in {None, notice.facts.get("payment_id")}
+        is_other = is_other or settled.side not in {"", notice.facts.get("side")}
         if is_other or "done" in notice.facts or not _asks(notice):
             continue
         said = {"by": settled.by, "what": settled.what, "at": now.isoformat()}
         notice.facts = {**notice.facts, "done": said}
-        notice.due_at, notice.tries = now, 0
+        # One that waits is posted without its buttons; one that is being posted is drawn again.
+        if notice.ts or notice.leased_until is not None:
+            notice.due_at, notice.tries = now, 0
+
+
+def _asks_about_payment() -> ColumnElement[bool]:
+    """Return which messages about payments ask for something; most only tell of one."""
+    asked = Notice.facts["asked"].as_string()
+    return or_(asked != "", Notice.facts["by_person_in_paymo"].as_boolean())
 
 
 def _asks(notice: Notice) -> bool:
-    """Say whether it asks for something; most payments are only told."""
-    is_payment = notice.kind in PAYMENTS
-    return not is_payment or bool(
-        notice.facts.get("asked") or notice.facts.get("by_person_in_paymo")
-    )
+    """Say whether there is something to decide, or to know to be out of date."""
+    facts = notice.facts
+    if notice.kind is NoticeKind.HEALTH:
+        return bool(facts.get("former"))
+    if notice.kind is NoticeKind.INVOICE_DRIFTED:
+        return bool(facts.get("differences")) and not facts.get("by")
+    return facts.get("in_paymo") != "gone_in_paymo"
 
 
 def _names(export: Export) -> ColumnElement[bool]:
@@ -101,17 +147,24 @@ def asked_source(connection_id: int, invoice_id: int) -> str:
     return f"{NoticeKind.EXPORT_ASKED}:{connection_id}:{invoice_id}"
 
 
+async def is_known(session: AsyncSession, source: str) -> bool:
+    """Say whether anything was ever queued under this source."""
+    found = await session.scalar(select(Notice.id).where(Notice.source == source).limit(1))
+    return found is not None
+
+
 async def follow(
     session: AsyncSession,
     connection: Connection,
-    news: tuple[NoticeKind, str],
+    news: News,
     about: Sequence[Export],
     now: datetime,
 ) -> None:
     """Settle what this news ends: a failure by the export, a break by the new connection."""
-    kind, by = news
-    if kind in _ENDS:
-        kinds, what = _ENDS[kind]
-        if kind is NoticeKind.INVOICE_DRIFTED and by:
-            what = _UPDATED
-        await _mark(session, connection, Settled(kinds, by, what), about, now)
+    if news.kind not in _ENDS:
+        return
+    kinds, what = _ENDS[news.kind]
+    if news.kind is NoticeKind.INVOICE_DRIFTED and news.by:
+        what = _UPDATED
+    over = Settled(kinds, news.by, what, side=news.side, by_sources=news.sources)
+    await _mark(session, connection, over, about, now)

@@ -23,7 +23,6 @@ from services.model.jobs import Job
 from services.model.wording import Amount, Day
 from services.store import exports, leases, payments
 from services.store.engine import Session
-from services.store.settled import PAYMENTS, Settled, settle
 from services.store.tables import Payment
 from services.sync.run import ExportedInvoice, SweepRun, settlements_of
 
@@ -53,6 +52,7 @@ class PaymentStep(Step[Payment]):
         """Check it, remove it or add it."""
         async with self.sweep.database.sessions() as session:
             copying = await self._of(session, turn)
+        was_out = turn.row.state is PaymentState.TOMBSTONE
         try:
             await copying.go_on()
         except _GivenUp as refusal:
@@ -61,7 +61,7 @@ class PaymentStep(Step[Payment]):
             await copying.leave_alone()
             raise
         finally:
-            self.outcomes[turn.row.state] += 1
+            self.outcomes[turn.row.state] += not was_out
 
     async def put_off(
         self, session: Session, turn: Turn[Payment], wait: Wait
@@ -93,6 +93,8 @@ class Copying(ExportedInvoice):
             await self._check()
         elif self.payment.state is PaymentState.REMOVING:
             await self._remove()
+        elif self.payment.state is PaymentState.TOMBSTONE:
+            await self._look_for(is_deleted=await self._is_deleted())
         else:
             await self._add()
 
@@ -110,6 +112,8 @@ class Copying(ExportedInvoice):
         """Ask a person about a payment that Paymo refuses, or report a copy it won't delete."""
         if leases.is_under_way(self.payment, self.run.now()):
             await self.wait_for_call()
+        elif self.payment.state is PaymentState.TOMBSTONE:
+            await self._look_for(is_deleted=False)
         elif self.payment.state is PaymentState.ADDING:
             await self.ask("Paymo hasn’t accepted it for a day. Record it once Paymo works again.")
         else:
@@ -148,6 +152,15 @@ class Copying(ExportedInvoice):
         if is_deleted:
             await self._remove()
 
+    async def _look_for(self, *, is_deleted: bool) -> None:
+        """End what Xero has deleted after a person did so in Paymo; else leave it as it is."""
+        async with self.run.database.sessions.begin() as session:
+            if is_deleted:
+                await payment.mark_removed(session, self.payment)
+                await self.settle_payment(session, self.payment)
+            else:
+                await payment.look_for(session, self.payment, None)
+
     async def _is_deleted(self) -> bool:
         xero = self.run.xero
         try:
@@ -179,10 +192,7 @@ class Copying(ExportedInvoice):
                 return
             await payment.mark_removed(session, self.payment)
             # Where Paymo had no copy, nothing is told, but somebody may have been asked.
-            over = Settled(
-                PAYMENTS, "", "found it deleted in Xero", self.export.id, self.payment.id
-            )
-            await settle(session, self.run.connection, over, self.run.now())
+            await self.settle_payment(session, self.payment)
             if was_there and not await payments.is_replaced(session, self.payment.id):
                 await self.tell_removed(session, self.payment, by_person=False)
 

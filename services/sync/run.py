@@ -20,6 +20,7 @@ from services.store import audit, connections, leases, notices, payments
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.notices import Notification
+from services.store.settled import PAYMENTS, Settled, settle
 from services.store.tables import Connection, Export, Payment, Schedule
 
 _MOST_NUMBERS = 10
@@ -214,6 +215,11 @@ class ExportedInvoice:
         """Tell that a payment is gone, from Xero or by a person in Paymo, or stuck in Paymo."""
         facts = {"by_person_in_paymo": by_person, "is_stuck": is_stuck}
         await self._tell_payment(session, NoticeKind.PAYMENT_REMOVED, payment, facts)
+
+    async def settle_payment(self, session: Session, payment: Payment) -> None:
+        """Ask nobody any more about a payment that is deleted in Xero."""
+        over = Settled(PAYMENTS, "", "found it deleted in Xero", self.export.id, payment.id)
+        await settle(session, self.run.connection, over, self.run.now())
 
     async def _tell_payment(
         self, session: Session, kind: NoticeKind, payment: Payment, more: Mapping[str, object]

@@ -18,6 +18,7 @@ from services.jobs.runner import Work
 from services.lifecycle import invoice
 from services.lifecycle import payment as lifecycle
 from services.model.connection import ConnectionState
+from services.model.invoice import PaymentState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
@@ -145,6 +146,8 @@ class SyncService:
             if payment is None:
                 raise NotFound("We no longer know this payment.")
             connection = await self._own(session, person, payment.connection_id)
+            if payment.state is PaymentState.REMOVED:
+                raise ServiceError("Nothing to do: this payment is deleted in Xero, too.")
             if not await lifecycle.bring_back(session, payment, self.now()):
                 made = await audit.list_of(session, payment.export_id)
                 why = "Nothing to do: the payment is already where it belongs."

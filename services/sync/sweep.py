@@ -286,6 +286,8 @@ async def _compare(
     if listed is None:
         if row.state in payment.STANDING:
             await payment.check(session, row, now)
+        elif row.state is PaymentState.TOMBSTONE and row.due_at is None:
+            await payment.look_for(session, row, now)
         return
     is_changed = row.state in _IN_PAYMO and row.amount != listed.amount
     if row.state is not PaymentState.REMOVED and not is_changed:

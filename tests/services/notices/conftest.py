@@ -1,7 +1,7 @@
 """A connection, and a board that keeps what was posted."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -37,11 +37,14 @@ class Board:
     redrawn: list[tuple[str, Message]] = field(default_factory=list)
     paused: list[tuple[str, str]] = field(default_factory=list)
     refusals: dict[str, deque[ServiceError]] = field(default_factory=dict)
+    meanwhile: list[Awaitable[None]] = field(default_factory=list)  # happens as it is posted
 
     async def post(self, message: Message) -> Spot:
         """Keep it, unless it is to be refused."""
         if waiting := self.refusals.get(message.channel_id):
             raise waiting.popleft()
+        while self.meanwhile:
+            await self.meanwhile.pop()
         ts = f"{len(self.posted) + 1}.0"
         self.posted.append((ts, message))
         return Spot(message.channel_id.replace("U", "D"), ts)

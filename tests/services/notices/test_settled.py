@@ -9,12 +9,13 @@ from services.model.invoice import PaymentKind, PaymentState
 from services.model.notice import NoticeKind
 from services.store import notices
 from services.store.settled import PAYMENTS, Settled, asked_source, settle
-from services.store.tables import Payment
+from services.store.tables import Notice, Payment
 from tests.databases import SQLITE_ALONE
 from tests.services.notices.conftest import OWNER, Newsroom
 from tests.services.store_seeds import export_of
 
 pytestmark = SQLITE_ALONE
+EDITED: dict[str, object] = {"side": "Paymo", "differences": [["number", "INV-1", "INV-2"]]}
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ async def test_news_end_what_was_asked_in_every_channel_and_of_every_person(
     if asks is NoticeKind.EXPORT_ASKED:  # there was no export yet
         source, own = asked_source(room.connection.id, export.paymo_invoice_id), None
     also = ["U1"] if asks is not NoticeKind.APPROVAL_ASKED else ["U1", "U2", "U3"]
-    await room.enqueue(notices.Notification(asks, source, {}, own, also=also))
+    await room.enqueue(notices.Notification(asks, source, EDITED, own, also=also))
     await room.run()
     await room.enqueue(notices.Notification(ends, "ends", {"by": "U7"}, about))
     await room.run(seconds=3)
@@ -117,3 +118,96 @@ async def test_an_invoice_s_end_settles_what_was_asked_about_its_payments_and_no
 
     redrawn = [(each.facts["word"], each.facts["done"]["what"]) for _, each in room.board.redrawn]
     assert redrawn == [("asked", what), ("left out", what)]
+
+
+async def test_what_still_waits_when_it_is_settled_is_posted_without_its_buttons(
+    room: Newsroom,
+) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    export = export_of(room.connection, state=ExportState.FAILED, due_at=None)
+    await room.add(export)
+    await room.enqueue(notices.Notification(NoticeKind.EXPORT_FAILED, "asks", {}, export))
+    await room.enqueue(notices.Notification(NoticeKind.INVOICE_EXPORTED, "ends", {}, export))
+    await room.run(seconds=3)
+
+    [failed] = [each for _, each in room.board.posted if each.kind is NoticeKind.EXPORT_FAILED]
+    assert failed.facts["done"]["what"] == "exported it"
+    assert not [each for _, each in room.board.redrawn if each.kind is NoticeKind.EXPORT_FAILED]
+
+
+async def test_what_is_settled_while_it_is_posted_is_drawn_again_and_not_posted_twice(
+    room: Newsroom,
+) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    export = export_of(room.connection, state=ExportState.FAILED, due_at=None)
+    await room.add(export)
+    await room.enqueue(notices.Notification(NoticeKind.EXPORT_FAILED, "asks", {}, export))
+    over = notices.Notification(NoticeKind.INVOICE_EXPORTED, "ends", {}, export)
+    room.board.meanwhile.append(room.enqueue(over))
+    await room.run(seconds=4)
+
+    kinds = [each.kind for _, each in room.board.posted]
+    assert sorted(kinds) == [NoticeKind.EXPORT_FAILED, NoticeKind.INVOICE_EXPORTED]
+    [(ts, failed)] = [
+        each for each in room.board.redrawn if each[1].kind is NoticeKind.EXPORT_FAILED
+    ]
+    assert (ts, failed.facts["done"]["what"]) == ("1.0", "exported it")
+
+
+async def test_news_of_one_side_leave_the_question_about_the_other_open(room: Newsroom) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None)
+    await room.add(export)
+    for source, side in (("1", "Paymo"), ("2", "Xero"), ("3", "Xero")):
+        facts = EDITED | {"side": side, "word": source}
+        await room.enqueue(notices.Notification(NoticeKind.INVOICE_DRIFTED, source, facts, export))
+        await room.run(seconds=2)
+
+    redrawn = [each.facts["word"] for _, each in room.board.redrawn]
+    assert redrawn == ["2"]
+
+
+async def test_the_end_of_a_connection_settles_all_that_it_asks_of_people(room: Newsroom) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None)
+    await room.add(export)
+    asking: list[tuple[NoticeKind, dict[str, object]]] = [
+        (NoticeKind.PAYMENT_RECEIVED, {"asked": "It's more than what's left."}),
+        (NoticeKind.PAYMENT_REMOVED, {"by_person_in_paymo": True}),
+        (NoticeKind.INVOICE_DELETED, {"in_paymo": "asked"}),
+        (NoticeKind.INVOICE_VOIDED, {"in_paymo": "void"}),
+        (NoticeKind.INVOICE_DRIFTED, EDITED),
+        (NoticeKind.HEALTH, {"former": True}),
+        (NoticeKind.ACCESS_ASKED, {}),
+        (NoticeKind.AUTO_EXPORT_PAUSED, {}),
+    ]
+    telling: list[tuple[NoticeKind, dict[str, object]]] = [
+        (NoticeKind.PAYMENT_RECEIVED, {"asked": ""}),
+        (NoticeKind.PAYMENT_REMOVED, {}),
+        (NoticeKind.INVOICE_DELETED, {"in_paymo": "gone_in_paymo"}),
+        (NoticeKind.INVOICE_DRIFTED, {"side": "Xero", "differences": []}),
+        (NoticeKind.HEALTH, {"problem": "The disk is full."}),
+    ]
+    async with room.database.sessions.begin() as session:
+        session.add_all(
+            Notice(
+                workspace_id=room.connection.workspace_id,
+                connection_id=room.connection.id,
+                channel_id="C1",
+                kind=kind,
+                source=f"{nth}",
+                export_id=export.id,
+                facts={**facts, "word": nth},
+                ts=f"{nth}.5",
+                posted_in="C1",
+                created_at=room.clock(),
+            )
+            for nth, (kind, facts) in enumerate([*asking, *telling])
+        )
+    over = notices.Notification(NoticeKind.CONNECTION_ENDED, "ended", {"by": "U1"}, also=["C1"])
+    await room.enqueue(over)
+    await room.run(seconds=len(asking) + 1)
+
+    assert [each.facts["word"] for _, each in room.board.redrawn] == list(range(len(asking)))
+    done = [each.facts["done"] for _, each in room.board.redrawn]
+    assert {(each["by"], each["what"]) for each in done} == {("U1", "disconnected it")}

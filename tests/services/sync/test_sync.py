@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from services.errors import ServiceError
 from services.model.invoice import InvoiceState, PaymentState
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import bridge_of, exported, in_paymo, in_xero, paid
@@ -104,6 +105,47 @@ async def test_e40_a_payment_deleted_in_paymo_stays_deleted_until_asked_for(brid
     await bridge.sync.bring_back(ANNA, row.id)
     await bridge.run()
     assert paid(bridge) == [Decimal(40)]
+
+
+async def pay_and_delete_in_paymo(bridge: Bridge) -> str:
+    """Have a person asked about a payment; return its id in Xero."""
+    payment_id = await pay(bridge, "40")
+    company = bridge.paymo.company
+    (copy,) = company.payments_of(in_paymo(bridge).id)
+    company.delete_payment(copy.id)
+    await bridge.look()
+    assert (await bridge.notices())[-1][1]["by_person_in_paymo"]
+    return payment_id
+
+
+async def test_a_payment_deleted_in_paymo_and_then_in_xero_asks_nobody_any_more(
+    bridge: Bridge,
+) -> None:
+    """Both agree again: there is no news of it, and a press says why."""
+    bridge.xero.books.remove_payment(await pay_and_delete_in_paymo(bridge))
+    await bridge.look()
+
+    (row,) = await bridge.payments()
+    assert (row.state, row.due_at) == (PaymentState.REMOVED, None)
+    assert await told(bridge) == ["payment_received", "payment_removed"]
+    assert "found it deleted in Xero" in str((await bridge.notices())[-1][1]["done"])
+    with pytest.raises(ServiceError, match="deleted in Xero, too"):
+        await bridge.sync.bring_back(ANNA, row.id)
+    assert paid(bridge) == []
+
+
+async def test_a_payment_that_xero_no_longer_lists_but_did_not_delete_can_be_brought_back(
+    bridge: Bridge,
+) -> None:
+    """Only what Xero says by its id counts."""
+    del bridge.xero.books.payments[await pay_and_delete_in_paymo(bridge)]
+    bridge.xero.books.note(in_xero(bridge), "Edited")
+    await bridge.look()
+
+    (row,) = await bridge.payments()
+    assert (row.state, row.due_at) == (PaymentState.TOMBSTONE, None)
+    assert "done" not in (await bridge.notices())[-1][1]
+    await bridge.sync.bring_back(ANNA, row.id)
 
 
 async def test_what_happens_in_paymo_stays_in_paymo(bridge: Bridge) -> None:
