@@ -16,6 +16,23 @@ from tests.services.store_seeds import export_of
 
 pytestmark = SQLITE_ALONE
 EDITED: dict[str, object] = {"side": "Paymo", "differences": [["number", "INV-1", "INV-2"]]}
+ASKING: list[tuple[NoticeKind, dict[str, object]]] = [
+    (NoticeKind.PAYMENT_RECEIVED, {"asked": "It's more than what's left."}),
+    (NoticeKind.PAYMENT_REMOVED, {"by_person_in_paymo": True}),
+    (NoticeKind.INVOICE_DELETED, {"in_paymo": "asked"}),
+    (NoticeKind.INVOICE_VOIDED, {"in_paymo": "void"}),
+    (NoticeKind.INVOICE_DRIFTED, EDITED),
+    (NoticeKind.HEALTH, {"former": True}),
+    (NoticeKind.ACCESS_ASKED, {}),
+    (NoticeKind.AUTO_EXPORT_PAUSED, {}),
+]
+TELLING: list[tuple[NoticeKind, dict[str, object]]] = [
+    (NoticeKind.PAYMENT_RECEIVED, {"asked": ""}),
+    (NoticeKind.PAYMENT_REMOVED, {}),
+    (NoticeKind.INVOICE_DELETED, {"in_paymo": "gone_in_paymo"}),
+    (NoticeKind.INVOICE_DRIFTED, {"side": "Xero", "differences": []}),
+    (NoticeKind.HEALTH, {"problem": "The disk is full."}),
+]
 
 
 @pytest.mark.parametrize(
@@ -171,23 +188,6 @@ async def test_the_end_of_a_connection_settles_all_that_it_asks_of_people(room: 
     await room.service.subscribe(OWNER, "C1")
     export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None)
     await room.add(export)
-    asking: list[tuple[NoticeKind, dict[str, object]]] = [
-        (NoticeKind.PAYMENT_RECEIVED, {"asked": "It's more than what's left."}),
-        (NoticeKind.PAYMENT_REMOVED, {"by_person_in_paymo": True}),
-        (NoticeKind.INVOICE_DELETED, {"in_paymo": "asked"}),
-        (NoticeKind.INVOICE_VOIDED, {"in_paymo": "void"}),
-        (NoticeKind.INVOICE_DRIFTED, EDITED),
-        (NoticeKind.HEALTH, {"former": True}),
-        (NoticeKind.ACCESS_ASKED, {}),
-        (NoticeKind.AUTO_EXPORT_PAUSED, {}),
-    ]
-    telling: list[tuple[NoticeKind, dict[str, object]]] = [
-        (NoticeKind.PAYMENT_RECEIVED, {"asked": ""}),
-        (NoticeKind.PAYMENT_REMOVED, {}),
-        (NoticeKind.INVOICE_DELETED, {"in_paymo": "gone_in_paymo"}),
-        (NoticeKind.INVOICE_DRIFTED, {"side": "Xero", "differences": []}),
-        (NoticeKind.HEALTH, {"problem": "The disk is full."}),
-    ]
     async with room.database.sessions.begin() as session:
         session.add_all(
             Notice(
@@ -202,12 +202,12 @@ async def test_the_end_of_a_connection_settles_all_that_it_asks_of_people(room: 
                 posted_in="C1",
                 created_at=room.clock(),
             )
-            for nth, (kind, facts) in enumerate([*asking, *telling])
+            for nth, (kind, facts) in enumerate([*ASKING, *TELLING])
         )
     over = notices.Notification(NoticeKind.CONNECTION_ENDED, "ended", {"by": "U1"}, also=["C1"])
     await room.enqueue(over)
-    await room.run(seconds=len(asking) + 1)
+    await room.run(seconds=len(ASKING) + 1)
 
-    assert [each.facts["word"] for _, each in room.board.redrawn] == list(range(len(asking)))
+    assert [each.facts["word"] for _, each in room.board.redrawn] == list(range(len(ASKING)))
     done = [each.facts["done"] for _, each in room.board.redrawn]
     assert {(each["by"], each["what"]) for each in done} == {("U1", "disconnected it")}
