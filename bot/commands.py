@@ -280,6 +280,7 @@ async def _relink_one(
     found = await relinking.find(connection)
     typer.echo("\n".join([f"{pair}:", *(f"  {each}" for each in found_lines(found))]))
     if not found.pairs:
+        await relinking.write(found)
         return True
     if not is_agreed and not _agrees():
         typer.echo("Nothing is written. Add --yes to link them.", err=True)

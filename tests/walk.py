@@ -77,6 +77,17 @@ class Walk:
 
         return await self._until(says, words, "Anna")
 
+    async def without(self, action_id: str, told: Message) -> str:
+        """Wait until Slack holds this message without that button; return what it says."""
+
+        def over() -> str | None:
+            held = self.town.slack.messages(told.channel_id)
+            drawn = [each.blocks for each in held if each.ts == told.ts]
+            is_there = not drawn or f"'action_id': '{action_id}'" in str(drawn)
+            return None if is_there else text_in(drawn)
+
+        return await self._until(over, f"the end of {action_id}", "Anna")
+
     def refused(self) -> list[str]:
         """Return what Slack refused, but for views that were closed or went on meanwhile."""
         answers = [json.loads(each["response"])["error"] for each in self.town.slack.refused]

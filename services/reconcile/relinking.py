@@ -26,10 +26,12 @@ from services.model import chunks, days
 from services.model.export import ExportState
 from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links, PaymentKind, Settlement
 from services.model.jobs import Job
+from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
 from services.store import audit, exports, matches, payments, schedules
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
+from services.store.settled import Settled, settle
 from services.store.tables import Connection, Export
 from services.sync.payments import is_ours, key_of
 from services.sync.run import settlements_of
@@ -104,9 +106,25 @@ class Relinking:
             unread=tuple({**texts_of(xero.left_out), **texts_of(paymo.left_out)}.values()),
         )
 
-    async def write(self, found: Relinkable) -> int:
-        """Write down what was found, and return how many invoices that made."""
+    async def write(self, found: Relinkable, by: str = "") -> int:
+        """Write down what was found, and return how many invoices that made.
+
+        The owner's message stops asking for it, unless something is left. `by` is who agreed.
+        """
         connection = found.connection
+        count, is_whole = await self._write_pairs(found) if found.pairs else (0, True)
+        what = "linked the former exports" if found.pairs else "found no former exports to link"
+        over = Settled((NoticeKind.HEALTH,), by, what)
+        async with self.database.sessions.begin() as session:
+            if found.pairs:
+                await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
+            if is_whole and not found.unread:
+                await settle(session, connection, over, self.now())
+        return count
+
+    async def _write_pairs(self, found: Relinkable) -> tuple[int, bool]:
+        """Return how many invoices that made, and whether none is left."""
+        connection, is_whole = found.connection, True
         xero = self.xeros.client(connection.tenant_id, connection.grant_id)
         accounts: dict[str | None, str] = {
             each.code: each.account_id for each in await xero.accounts() if each.code
@@ -119,10 +137,8 @@ class Relinking:
                 async with self.database.sessions.begin() as session:
                     count += await writing.put_down(session)
             except Lost:
-                continue  # somebody exports this very invoice just now
-        async with self.database.sessions.begin() as session:
-            await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
-        return count
+                is_whole = False  # somebody exports this very invoice just now
+        return count, is_whole
 
 
 async def _known(

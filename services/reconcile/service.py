@@ -241,14 +241,17 @@ class RelinkStep(ReconcileStep):
         _require_open(connection)
         relinking = Relinking(self.database, self.paymo, self.xero, self.now)
         found = await relinking.find(connection)
-        count = await relinking.write(found) if task.data["is_agreed"] else None
+        is_agreed = task.data["is_agreed"]
+        by = ReplyTarget(**task.reply_to).user_id if task.reply_to else ""
+        count = await relinking.write(found, by) if is_agreed or not found.pairs else 0
         async with self.database.sessions.begin() as session:
             await lifecycle.finish(session, task, {"found": len(found.pairs)})
             target = await _asked_last(session, task)
-        if count is None:
-            turn.then(partial(self.screen.show_former, target, found))
-        else:
+        turn.nudge(Job.NOTICES, connection.workspace_id)
+        if is_agreed:
             turn.then(partial(self.screen.show_linked, target, count, found))
+        else:
+            turn.then(partial(self.screen.show_former, target, found))
 
 
 async def _asked_last(session: Session, task: Task) -> ReplyTarget:

@@ -38,6 +38,8 @@ async def test_it_shows_what_it_found_and_writes_it_only_after_a_yes(
     assert "2 former exports: INV-1, INV-2." in asked.out
     assert "--yes" in asked.err
 
+    (facts,) = [each for kind, each in await bridge.notices() if kind == "health"]
+    assert "done" not in facts
     agreed = await typed(bridge, tmp_path, sqlite_url, "--yes")
     again = await typed(bridge, tmp_path, sqlite_url, "--yes")
 
@@ -45,6 +47,8 @@ async def test_it_shows_what_it_found_and_writes_it_only_after_a_yes(
     assert "Linked 2 of 2" in agreed.out
     assert "No former exports to link." in again.out
     assert {each.state for each in await bridge.exports()} == {ExportState.EXPORTED}
+    (facts,) = [each for kind, each in await bridge.notices() if kind == "health"]
+    assert "linked the former exports" in str(facts["done"])
 
 
 async def test_a_workspace_without_a_connection_is_told_to_connect_first(

@@ -188,7 +188,17 @@ async def test_the_owner_links_former_exports_after_seeing_them(walk: Walk) -> N
         assert (await session.scalars(select(Export))).all() == []
     await walk.town.slack.press("Anna", shown, "link_former")
     await walk.modal_saying("Linked 1 of 1.")
+    assert "> linked the former exports" in await walk.without("find_former", told)
 
     async with core.database.sessions() as session:
         row = (await session.scalars(select(Export))).one()
     assert row.xero_invoice_id == walk.in_xero("INV-1").invoice_id
+
+
+async def test_where_there_is_nothing_to_link_the_owner_is_not_asked_any_more(walk: Walk) -> None:
+    await lose_exports(walk)
+    told = await walk.notice("health", channel=walk.town.slack.direct("Anna").id)
+    await walk.town.slack.press("Anna", told, "find_former")
+    await walk.modal_saying("No former exports to link.")
+
+    assert "> found no former exports to link" in await walk.without("find_former", told)

@@ -204,3 +204,14 @@ async def test_what_went_without_a_number_is_found_by_its_link_when_it_is_export
     rows = await bridge.exports()
     assert {each.state for each in rows} == {ExportState.EXPORTED}
     assert len(rows) == 3
+
+
+async def test_where_nothing_is_left_to_link_nobody_is_asked_any_more(bridge: Bridge) -> None:
+    await lose_database(bridge)
+    await bridge.look()
+    for each in bridge.xero.invoices.values():
+        bridge.xero.books.void(each.invoice_id)
+    assert await relink(bridge) == 0
+
+    (facts,) = [facts for kind, facts in await bridge.notices() if kind == "health"]
+    assert facts["done"]["what"] == "found no former exports to link"
