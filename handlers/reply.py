@@ -170,13 +170,23 @@ async def settle(request: SlackRequest, said: str) -> None:
 async def introduce(request: SlackRequest, channel_id: str, text: str) -> list[str]:
     """Say in a channel what it will hear; return what the person has to do first, if anything."""
     try:
-        with slack_refusals():
-            await request.client.chat_postMessage(
-                channel=channel_id, text=text, blocks=[blocks.section(text)]
-            )
+        await say(request, channel_id, text)
     except ServiceError as refusal:
-        return [f"⚠️ {blocks.channel(channel_id)} hasn't been notified yet. {render(str(refusal))}"]
+        return [not_reached_text(channel_id, refusal)]
     return []
+
+
+async def say(request: SlackRequest, channel_id: str, text: str) -> None:
+    """Say something in a channel. Raises why it can't be said there."""
+    with slack_refusals():
+        await request.client.chat_postMessage(
+            channel=channel_id, text=text, blocks=[blocks.section(text)]
+        )
+
+
+def not_reached_text(channel_id: str, refusal: ServiceError) -> str:
+    """Say that a channel can't be written to, and why."""
+    return f"⚠️ {blocks.channel(channel_id)} hasn't been notified yet. {render(str(refusal))}"
 
 
 async def ephemeral(

@@ -60,7 +60,7 @@ from services.model import days
 from services.model.notice import Every, Layout, Rhythm, Topic
 from services.model.people import Option
 from services.notices.delivery import Message, Spot
-from services.notices.service import NoticeService
+from services.notices.service import Choice, Listening, NoticeService, Only
 
 log = structlog.get_logger(__name__)
 
@@ -108,29 +108,28 @@ class NoticeListeners:
 
     async def resume(self, request: SlackRequest) -> None:
         """Say in a paused channel that its notifications go on; where that fails, they don't."""
-        person, channel_id = request.person, request.value
-        before = await self.service.listening(person, channel_id)
-        if before is not None and before.paused_because:
-            text = intro_text(replace(before, set_by=person.user_id))
-            if failed := await reply.introduce(request, channel_id, text):
-                await reply.tell(request, "\n".join([*failed, STILL_PAUSED]))
-                return
-        listening, is_news = await self.service.resume(person, channel_id)
+        channel_id, trial = request.value, _Trial(request)
+        try:
+            listening, is_news = await self.service.resume(request.person, channel_id, trial.reach)
+        except ServiceError as refusal:
+            await trial.explain(channel_id, refusal)
+            return
         said = resumed_text(channel_id) if is_news else is_on_text(listening)
         await reply.tell(request, f"✅ {said}")
         await reply.settle(request, said)
 
     async def _add(self, request: SlackRequest, wanted: "_Wanted") -> None:
-        channel_id = request.person.channel_id
+        channel_id, trial = request.person.channel_id, _Trial(request)
         before = await self.service.listening(request.person, channel_id)
-        listening, is_news = await self.service.add(
-            request.person,
-            channel_id,
-            wanted.topics,
-            client=wanted.client,
-            minimum=wanted.minimum,
-        )
-        if not is_news:
+        about, only = request.person, Only(wanted.client, wanted.minimum)
+        try:
+            listening, is_news = await self.service.add(
+                about, channel_id, wanted.topics, trial.reach, only=only
+            )
+        except ServiceError as refusal:
+            await trial.explain(channel_id, refusal)
+            return
+        if trial.is_done or not is_news:
             await reply.tell(request, has_text(listening))
             return
         text = intro_text(listening)
@@ -140,8 +139,8 @@ class NoticeListeners:
             await request.respond(text=text, blocks=shown, response_type="in_channel")
         if before is None:
             change = blocks.button("Change Notifications…", names.SUBSCRIBE)
-            about = request.person.connection_id
-            await reply.tell(request, INVITE, blocks.actions([change], about=about))
+            about_it = blocks.actions([change], about=about.connection_id)
+            await reply.tell(request, INVITE, about_it)
 
     async def _tell_all(self, request: SlackRequest) -> None:
         found = await self.service.list_all(request.person)
@@ -171,18 +170,19 @@ class NoticeListeners:
         person = replace(request.person, channel_id=channel_id)
         if await self.service.listening(person, channel_id) is None:
             await require_ours(request, channel_id)
-        listening = await self.service.subscribe(
-            person,
-            channel_id,
-            topics,
-            client_id=number_in(chosen(view, names.CLIENT)),
-            minimum=_amount(str(field_of(view, names.MINIMUM).get("value") or "")),
-            layout=Layout(chosen(view, names.LAYOUT) or Layout.BROADCAST),
-            rhythm=_rhythm(view),
-        )
+        trial = _Trial(request)
+        try:
+            listening = await self.service.subscribe(
+                person, channel_id, topics, trial.reach, **_choice(view)
+            )
+        except ServiceError as refusal:
+            if trial.refusal is None:
+                raise
+            raise NotAccepted({names.CHANNEL: f"{refusal} {STILL_PAUSED}"}) from refusal
         text = intro_text(listening)
         said = [subscribed_text(channel_id), f"> {text}"]
-        said += await reply.introduce(request, channel_id, text)
+        if not trial.is_done:
+            said += await reply.introduce(request, channel_id, text)
         await request.update(blocks.modal(names.SUBSCRIBE, TITLE, blocks.paragraphs(said)))
 
     async def zone_options(self, request: SlackRequest) -> None:
@@ -227,6 +227,41 @@ def _wanted(typed: Sequence[str]) -> _Wanted:
             raise ServiceError(no_topic_text(word, known, near))
         found.append(Topic(name))
     return _Wanted(tuple(found), client, minimum)
+
+
+@dataclass(slots=True)
+class _Trial:
+    """Says in a paused channel what it will get, which shows whether it can be reached."""
+
+    request: SlackRequest
+    is_done: bool = False
+    refusal: ServiceError | None = None
+
+    async def reach(self, listening: Listening) -> None:
+        """Say it. Raises why the channel can't be reached."""
+        try:
+            await reply.say(self.request, listening.channel_id, intro_text(listening))
+        except ServiceError as refusal:
+            self.refusal = refusal
+            raise
+        self.is_done = True
+
+    async def explain(self, channel_id: str, refusal: ServiceError) -> None:
+        """Tell the person that the channel stays paused, and why; raise what else is wrong."""
+        if refusal is not self.refusal:
+            raise refusal
+        said = [reply.not_reached_text(channel_id, refusal), STILL_PAUSED]
+        await reply.tell(self.request, "\n".join(said))
+
+
+def _choice(view: dict[str, Any]) -> Choice:
+    """Read what else is chosen in the form."""
+    return {
+        "client_id": number_in(chosen(view, names.CLIENT)),
+        "minimum": _amount(str(field_of(view, names.MINIMUM).get("value") or "")),
+        "layout": Layout(chosen(view, names.LAYOUT) or Layout.BROADCAST),
+        "rhythm": _rhythm(view),
+    }
 
 
 def _rhythm(view: dict[str, Any]) -> Rhythm:

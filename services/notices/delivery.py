@@ -32,6 +32,7 @@ from services.store import (
     notices,
     payments,
     people,
+    settled,
     worklists,
     workspaces,
 )
@@ -303,7 +304,7 @@ class CardStep(Step[Card]):
 
     async def take(self, session: Session, key: int, now: datetime) -> Card | None:
         """Take the card that is out of date for longest."""
-        return await notices.take_card(session, key, now)
+        return await settled.take_card(session, key, now)
 
     async def run(self, turn: Turn[Card]) -> None:
         """Redraw it; if the message is gone, post the event itself all the same."""
@@ -327,7 +328,7 @@ class CardStep(Step[Card]):
             export = await exports.get(session, card.export_id)
             connection = await connections.get(session, export.connection_id)
             again_at = worklists.card_changes_at(export, connection, self.now())
-            await notices.close_card(session, card, again_at)
+            await settled.close_card(session, card, again_at)
 
 
 class HomeScreen(Protocol):

@@ -1,12 +1,12 @@
 """Subscriptions: which channel gets which notifications."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TypedDict, Unpack
 
-from services.errors import NotFound, Pair
+from services.errors import NotFound, Pair, ServiceError
 from services.jobs.runner import Work
 from services.model import days
 from services.model.jobs import Job
@@ -35,6 +35,37 @@ class Listening:
     set_by: str = ""
     set_at: datetime | None = None
     paused_because: str = ""
+
+
+_Wish = Callable[[Session, Connection], Awaitable[Listening]]
+# Says in a paused channel what it will get; raises a refusal where it can't be reached.
+Reach = Callable[[Listening], Awaitable[None]]
+
+
+async def _nowhere(_: Listening) -> None:
+    """Reach nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """What a channel hears of: a client as people type it, and amounts from here on."""
+
+    client: str = ""
+    minimum: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What a channel gets now, or will once it was tried; without a workspace nothing changed."""
+
+    listening: Listening
+    workspace_id: int = 0
+    untried: Subscription | None = None
+
+    @property
+    def is_news(self) -> bool:
+        """Whether anything changed."""
+        return bool(self.workspace_id)
 
 
 class Choice(TypedDict, total=False):
@@ -68,24 +99,26 @@ class NoticeService:
         person: Person,
         channel_id: str,
         topics: Sequence[Topic] = (),
+        reach: Reach = _nowhere,
         **choice: Unpack[Choice],
     ) -> Listening:
         """Subscribe a channel to these topics and no others; the usual four unless named.
 
         With a client only that client's invoices are told, with a minimum only amounts from there
-        on. What was paused goes on.
+        on. What was paused resumes once `reach` has reached the channel.
         """
-        async with self.database.sessions.begin() as session:
-            connection = await connections.get_for_exporter(session, person)
-            client_id = choice.get("client_id")
-            if client_id is not None:
-                known = await mirror.find_client(session, connection.id, client_id)
+        wanted = Listening(
+            channel_id, "", "", tuple(dict.fromkeys(topics)) or USUAL_TOPICS, **choice
+        )
+
+        async def chosen(session: Session, connection: Connection) -> Listening:
+            if wanted.client_id is not None:
+                known = await mirror.find_client(session, connection.id, wanted.client_id)
                 if known is None:
                     raise NotFound("This client isn't in Paymo. Choose another one.")
-            chosen = tuple(dict.fromkeys(topics)) or USUAL_TOPICS
-            wanted = Listening(channel_id, "", "", chosen, **choice)
-            listening = await self._put(session, connection, person, wanted)
-        await self.work.nudge(Job.NOTICES, connection.workspace_id)
+            return wanted
+
+        listening, _ = await self._change(person, channel_id, chosen, reach)
         return listening
 
     async def add(
@@ -93,42 +126,92 @@ class NoticeService:
         person: Person,
         channel_id: str,
         topics: Sequence[Topic] = (),
+        reach: Reach = _nowhere,
         *,
-        client: str = "",
-        minimum: Decimal | None = None,
+        only: Only | None = None,
     ) -> tuple[Listening, bool]:
         """Add these topics to a channel's subscription; the usual four unless named.
 
-        A client is named as people type it. Returns all that the channel hears now, and whether
-        that is news.
+        Returns all that the channel hears now, and whether that is news.
         """
-        async with self.database.sessions.begin() as session:
-            connection = await connections.get_for_exporter(session, person)
-            await connections.wait_for_turn(session, connection)
+
+        async def more(session: Session, connection: Connection) -> Listening:
             before = await _listening(session, connection, channel_id)
             now = before or Listening(channel_id, "", "", ())
             named = {*topics} or {*(now.topics or USUAL_TOPICS)}
             wanted = replace(
                 now, topics=tuple(each for each in Topic if each in named | {*now.topics})
             )
-            if client:
-                found = await worklists.client_named(session, connection.id, client)
+            if only is not None and only.client:
+                found = await worklists.client_named(session, connection.id, only.client)
                 wanted = replace(wanted, client_id=found.client_id, client_name=found.name)
-            if minimum is not None:
-                wanted = replace(wanted, minimum=minimum)
-            if before == wanted and not before.paused_because:
-                return before, False
-            listening = await self._put(session, connection, person, wanted)
-        await self.work.nudge(Job.NOTICES, connection.workspace_id)
-        return listening, True
+            if only is not None and only.minimum is not None:
+                wanted = replace(wanted, minimum=only.minimum)
+            return wanted
 
-    async def _put(
+        return await self._change(person, channel_id, more, reach)
+
+    async def resume(
+        self, person: Person, channel_id: str, reach: Reach = _nowhere
+    ) -> tuple[Listening, bool]:
+        """Resume a paused channel's subscription; say whether it was paused still."""
+
+        async def same(session: Session, connection: Connection) -> Listening:
+            before = await _listening(session, connection, channel_id)
+            if before is None:
+                raise NotFound("This channel is no longer subscribed.")
+            return before
+
+        return await self._change(person, channel_id, same, reach)
+
+    async def _change(
+        self, person: Person, channel_id: str, wish: _Wish, reach: Reach
+    ) -> tuple[Listening, bool]:
+        """Write what is wished, unless it is so; a paused channel is tried first.
+
+        Of several people who would resume it, one tries.
+        """
+        outcome = await self._write(person, channel_id, wish, is_tried=False)
+        if outcome.untried is not None:
+            try:
+                await reach(outcome.listening)
+            except ServiceError:
+                async with self.database.sessions.begin() as session:
+                    await notices.mark_tried(session, outcome.untried, None)
+                raise
+            outcome = await self._write(person, channel_id, wish, is_tried=True)
+        if outcome.is_news:
+            await self.work.nudge(Job.NOTICES, outcome.workspace_id)
+        return outcome.listening, outcome.is_news
+
+    async def _write(
+        self, person: Person, channel_id: str, wish: _Wish, *, is_tried: bool
+    ) -> "_Change":
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get_for_exporter(session, person)
+            await connections.wait_for_turn(session, connection)
+            before = await _listening(session, connection, channel_id)
+            wanted = await wish(session, connection)
+            is_paused = before is not None and bool(before.paused_because)
+            if before == wanted and not is_paused:
+                return _Change(wanted)
+            row = await self._row(session, connection, person, wanted)
+            if is_tried or not is_paused:
+                await notices.subscribe(session, row)
+                self._note(session, connection, person, "subscribed", channel_id)
+            elif not await notices.mark_tried(session, row, self.now()):
+                raise ServiceError("Somebody else is resuming notifications there right now.")
+            shown = await _read(session, connection, row)
+            untried = row if is_paused and not is_tried else None
+            return _Change(shown, connection.workspace_id, untried)
+
+    async def _row(
         self, session: Session, connection: Connection, person: Person, wanted: Listening
-    ) -> Listening:
+    ) -> Subscription:
         rhythm = wanted.rhythm
         if rhythm.zone and rhythm.zone not in days.ZONES:
             raise NotFound("We don't know this time zone. Choose another one.")
-        subscription = Subscription(
+        return Subscription(
             connection_id=connection.id,
             channel_id=wanted.channel_id,
             topics=[each.value for each in wanted.topics],
@@ -141,13 +224,8 @@ class NoticeService:
             digest_from=await self._digest_from(session, connection, wanted),
             set_by=person.user_id,
             set_at=self.now(),
+            paused_because="",
         )
-        await notices.subscribe(session, subscription)
-        self._note(session, connection, person, "subscribed", wanted.channel_id)
-        listening = await _listening(session, connection, wanted.channel_id)
-        if listening is None:
-            raise NotFound("Somebody unsubscribed this channel just now.")
-        return listening
 
     async def _digest_from(
         self, session: Session, connection: Connection, wanted: Listening
@@ -161,20 +239,6 @@ class NoticeService:
             return former.digest_from
         zone = days.zone_named(wanted.rhythm.zone, connection.time_zone)
         return wanted.rhythm.begin(self.now().astimezone(zone).date())
-
-    async def resume(self, person: Person, channel_id: str) -> tuple[Listening, bool]:
-        """Resume a paused channel's subscription; say whether it was paused still."""
-        async with self.database.sessions.begin() as session:
-            connection = await connections.get_for_exporter(session, person)
-            await connections.wait_for_turn(session, connection)
-            before = await _listening(session, connection, channel_id)
-            if before is None:
-                raise NotFound("This channel is no longer subscribed.")
-            if not before.paused_because:
-                return before, False
-            listening = await self._put(session, connection, person, before)
-        await self.work.nudge(Job.NOTICES, connection.workspace_id)
-        return listening, True
 
     async def list_all(self, person: Person) -> Sequence[Listening]:
         """Return every subscription to the current connection, paused ones included."""

@@ -5,11 +5,11 @@ The facts that every notice has, and those of an invoice's card, are collected h
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.export import ExportState
@@ -25,6 +25,7 @@ _ENDED = {
     InvoiceState.VOIDED: "voided",
     InvoiceState.UNDONE: "undone",
 }
+_TRIAL = timedelta(minutes=1)  # longer than Slack takes for a message
 _DRAFTS = frozenset({"DRAFT", "SUBMITTED"})  # not approved in Xero yet
 # A payment counts as soon as it is known and until it is known to be gone.
 COUNTED = (PaymentState.RECORDED, PaymentState.CHECKING)
@@ -89,23 +90,13 @@ async def enqueue_all(
     if about:
         await drafts.outdate(session, about, now)
     if about and kind is not NoticeKind.INVOICE_EXPORTED:
-        await outdate_cards(session, [each.id for each in about], now)
+        await settled.outdate_cards(session, [each.id for each in about], now)
     return len(owed)
 
 
 def _addresses(told: Notification, its: Connection, heard: Sequence[Subscription]) -> set[str]:
     hearing = (each for each in heard if hears(each, told))
     return {*told.also, *(people.heir_of(each, its) for each in hearing)}
-
-
-async def outdate_cards(session: AsyncSession, export_ids: Collection[int], now: datetime) -> None:
-    """Have the invoices' cards redrawn, also in channels that don't get the event."""
-    await session.execute(
-        update(Card)
-        .where(Card.export_id.in_(export_ids))
-        .values(**leases.wanted(Card, now), tries=0)
-        .execution_options(synchronize_session=False)
-    )
 
 
 def hears(subscription: Subscription, notification: Notification) -> bool:
@@ -159,11 +150,6 @@ async def refuse(session: AsyncSession, notice: Notice, reason: str) -> bool:
     return await fenced(session, notice, notice.fence, due_at=None, reason=reason)
 
 
-async def close_card(session: AsyncSession, card: Card, again_at: datetime | None) -> bool:
-    """Note that the card is up to date, unless it is out of date again."""
-    return await fenced(session, card, card.fence, due_at=again_at)
-
-
 async def readdress(session: AsyncSession, notice: Notice, channel_id: str, now: datetime) -> bool:
     """Send it to somebody else instead, unless they have it already."""
     told = await session.scalar(
@@ -210,22 +196,6 @@ async def put_card(
     )
 
 
-async def take_card(session: AsyncSession, workspace_id: int, now: datetime) -> Card | None:
-    """Take the card that has been out of date for longest; the lease keeps others away."""
-    mine = select(Connection.id).where(Connection.workspace_id == workspace_id)
-    oldest = await session.scalar(
-        select(Card)
-        .join(Export, Export.id == Card.export_id)
-        .where(Export.connection_id.in_(mine), leases.is_free(Card, now))
-        .order_by(Card.due_at, Card.export_id, Card.channel_id)
-        .limit(1)
-    )
-    if oldest is None:
-        return None
-    own = (Card.export_id == oldest.export_id) & (Card.channel_id == oldest.channel_id)
-    return await leases.take_where(session, Card, own, now)
-
-
 async def find_subscription(
     session: AsyncSession, connection_id: int, channel_id: str
 ) -> Subscription | None:
@@ -262,11 +232,30 @@ async def subscribe(session: AsyncSession, subscription: Subscription) -> None:
         "set_by": subscription.set_by,
         "set_at": subscription.set_at,
         "paused_because": "",
+        "tried_at": None,
     }
     insert = insert_into(session, Subscription).values(**row)
     keys = ["connection_id", "channel_id"]
     changed = {name: insert.excluded[name] for name in row if name not in keys}
     await session.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
+
+
+async def mark_tried(session: AsyncSession, wanted: Subscription, at: datetime | None) -> bool:
+    """Note that somebody tries a paused channel, unless somebody else does; None: no more."""
+    last = Subscription.tried_at
+    is_free = true() if at is None else or_(last.is_(None), last <= at - _TRIAL)
+    tried = await session.scalar(
+        update(Subscription)
+        .where(
+            Subscription.connection_id == wanted.connection_id,
+            Subscription.channel_id == wanted.channel_id,
+            is_free,
+        )
+        .values(tried_at=at)
+        .returning(Subscription.id)
+        .execution_options(synchronize_session=False)
+    )
+    return tried is not None
 
 
 async def unsubscribe(session: AsyncSession, connection_id: int, channel_id: str) -> bool:

@@ -1,16 +1,21 @@
-"""What was posted and asks for something, once that is over: drawn again, without its buttons."""
+"""What was posted and is out of date: drawn again.
+
+Cards are drawn as their invoices are now. What asks for something loses its buttons once that is
+over, and says who did it and when.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.notice import NoticeKind
-from services.store import people
-from services.store.tables import Connection, Export, Notice
+from services.store import leases, people
+from services.store.leases import fenced
+from services.store.tables import Card, Connection, Export, Notice
 
 DELETIONS = (NoticeKind.INVOICE_DELETED, NoticeKind.INVOICE_VOIDED)
 PAYMENTS = (NoticeKind.PAYMENT_RECEIVED, NoticeKind.PAYMENT_REMOVED)
@@ -168,3 +173,34 @@ async def follow(
         what = _UPDATED
     over = Settled(kinds, news.by, what, side=news.side, by_sources=news.sources)
     await _mark(session, connection, over, about, now)
+
+
+async def outdate_cards(session: AsyncSession, export_ids: Collection[int], now: datetime) -> None:
+    """Have the invoices' cards redrawn, also in channels that don't get the event."""
+    await session.execute(
+        update(Card)
+        .where(Card.export_id.in_(export_ids))
+        .values(**leases.wanted(Card, now), tries=0)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def take_card(session: AsyncSession, workspace_id: int, now: datetime) -> Card | None:
+    """Take the card that has been out of date for longest; the lease keeps others away."""
+    mine = select(Connection.id).where(Connection.workspace_id == workspace_id)
+    oldest = await session.scalar(
+        select(Card)
+        .join(Export, Export.id == Card.export_id)
+        .where(Export.connection_id.in_(mine), leases.is_free(Card, now))
+        .order_by(Card.due_at, Card.export_id, Card.channel_id)
+        .limit(1)
+    )
+    if oldest is None:
+        return None
+    own = (Card.export_id == oldest.export_id) & (Card.channel_id == oldest.channel_id)
+    return await leases.take_where(session, Card, own, now)
+
+
+async def close_card(session: AsyncSession, card: Card, again_at: datetime | None) -> bool:
+    """Note that the card is up to date, unless it is out of date again."""
+    return await fenced(session, card, card.fence, due_at=again_at)

@@ -23,7 +23,7 @@ from services.model import chunks
 from services.model.invoice import InvoiceState, Links, PaymentKind, PaymentState, Settlement
 from services.model.jobs import Job
 from services.model.people import ReplyTarget
-from services.store import connections, exports, mirror, notices, payments, schedules
+from services.store import connections, exports, mirror, payments, schedules, settled
 from services.store.engine import Database, Session
 from services.store.tables import Export, Payment, Schedule
 from services.sync import drifting
@@ -265,7 +265,7 @@ async def observe(
         if export.invoice_state in {*exports.FOLLOWED, InvoiceState.GONE}:
             new += _new(export, found, its, now)
     if outdated:
-        await notices.outdate_cards(session, outdated, now)
+        await settled.outdate_cards(session, outdated, now)
     await payments.add_all(session, new)
     return [(export, stated[xero_id]) for xero_id, export in known.items()]
 

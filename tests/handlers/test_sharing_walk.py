@@ -1,11 +1,12 @@
 """Channels that other companies read: nobody subscribes one without having read that."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from sandbox.slack import Channel, Message
-from tests.walk import Walk, text_in
+from tests.walk import PATIENCE, Walk, text_in
 
 
 async def told(walk: Walk, channel: Channel) -> str:
@@ -188,3 +189,61 @@ async def test_a_channel_that_died_is_listed_as_paused_and_resumed_by_one_press(
     told_of = await walk.ephemeral("already gets notifications")
     assert "turned them on · <!date^" in told_of.text
     assert len(slack.messages(room)) == after
+
+
+async def paused(walk: Walk) -> Message:
+    """Let the channel die; return the message that says that it is paused."""
+    slack = walk.town.slack
+    await walk.connect()
+    walk.town.room.archived = True
+    await walk.export("INV-1")
+    told = await slack.wait_for(
+        lambda: [
+            each for each in slack.messages(slack.direct("Anna")) if "are paused" in each.text
+        ],
+        PATIENCE,
+    )
+    return told[-1]
+
+
+async def test_subscribing_a_paused_channel_tries_it_first(walk: Walk) -> None:
+    await paused(walk)
+    slack, room = walk.town.slack, walk.town.room
+    before = len(slack.messages(room))
+    await walk.type("subscribe")
+    view = await walk.modal("subscribe")
+    refused = await slack.submit("Anna", view.id)
+    assert "archived. Its notifications stay paused." in str(refused.errors)
+    await walk.type("subscribe list")
+    await walk.ephemeral("is paused: The channel is archived.")
+    room.archived = False
+    assert (await slack.submit("Anna", view.id)).ok
+    await walk.modal_saying("is subscribed")
+    await slack.wait_for(lambda: len(slack.messages(room)) > before, PATIENCE)
+
+    introduced = [each for each in slack.messages(room)[before:] if "subscribed" in each.text]
+    assert len(introduced) == 1
+
+
+async def test_of_two_people_who_resume_a_channel_in_the_same_second_one_introduces_it(
+    walk: Walk,
+) -> None:
+    told = await paused(walk)
+    slack, room = walk.town.slack, walk.town.room
+    await walk.add_exporter("Ben")
+    await slack.command("Ben", "invoices", "subscribe list")
+    listed = await walk.ephemeral("*Notifications*", "Ben")
+    room.archived = False
+    before = len(slack.messages(room))
+    await asyncio.gather(
+        slack.press("Anna", told, "resume_channel"), slack.press("Ben", listed, "resume_channel")
+    )
+    await slack.wait_for(
+        lambda: (
+            any("gets notifications" in each.text for each in slack.ephemerals("Anna"))
+            or any("gets notifications" in each.text for each in slack.ephemerals("Ben"))
+        )
+    )
+
+    introduced = [each for each in slack.messages(room)[before:] if "subscribed" in each.text]
+    assert len(introduced) == 1

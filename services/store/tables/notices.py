@@ -40,6 +40,7 @@ class Subscription(Base):
     set_by: Mapped[str] = mapped_column(String(32))
     set_at: Mapped[datetime] = mapped_column(UtcDateTime)
     paused_because: Mapped[str] = mapped_column(String(255), default="")
+    tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # somebody resumes it just now
 
     @property
     def rhythm(self) -> Rhythm:

@@ -13,6 +13,7 @@ from services.errors import (
     NotAllowed,
     NotConnected,
     NotFound,
+    ServiceError,
     Throttled,
     Unavailable,
 )
@@ -22,6 +23,7 @@ from services.model.invoice import InvoiceState
 from services.model.jobs import Job
 from services.model.notice import USUAL_TOPICS, NoticeKind, Topic
 from services.model.wording import Member
+from services.notices.service import Listening
 from services.store import due, notices, workspaces
 from services.store.tables import AuditEntry, Client, Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
@@ -218,6 +220,36 @@ async def test_e65_a_closed_channel_is_paused_once_and_its_news_go_to_who_asked(
     await room.tell("d")
     await room.run()
     assert room.board.told[-1] == ("C1", "d")
+
+
+async def test_one_person_tries_a_paused_channel_and_it_stays_paused_where_that_fails(
+    room: Newsroom,
+) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    room.board.refuse("C1", ChannelClosed("It is archived."))
+    await room.tell("a")
+    await room.run()
+
+    async def refuse(_: Listening) -> None:
+        raise ChannelClosed("It is archived.")
+
+    async def press_again(listening: Listening) -> None:
+        assert listening.topics == (*USUAL_TOPICS, Topic.DIGEST)
+        with pytest.raises(ServiceError, match="Somebody else is resuming"):
+            await room.service.resume(OWNER, "C1", refuse)
+
+    for change in (
+        room.service.resume(OWNER, "C1", refuse),
+        room.service.subscribe(OWNER, "C1", (), refuse),
+        room.service.add(OWNER, "C1", [Topic.DIGEST], refuse),
+    ):
+        with pytest.raises(ChannelClosed):
+            await change
+    still = await room.service.listening(OWNER, "C1")
+    assert still is not None
+    assert (still.paused_because, still.topics) == ("It is archived.", USUAL_TOPICS)
+    now, is_news = await room.service.add(OWNER, "C1", [Topic.DIGEST], press_again)
+    assert (now.paused_because, is_news) == ("", True)
 
 
 async def test_a_paused_channel_s_news_go_to_nobody_without_a_role(room: Newsroom) -> None:

@@ -14,7 +14,7 @@ from services.model.connection import ConnectionState
 from services.model.jobs import Job, TaskState
 from services.model.notice import Every, Rhythm, Topic
 from services.model.people import Role
-from services.notices.service import NoticeService
+from services.notices.service import NoticeService, Only
 from services.reconcile.service import ask_due
 from services.store.tables import Connection, Export, Subscription, Task
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
@@ -150,7 +150,7 @@ async def test_a_changed_rhythm_begins_anew_and_the_same_one_goes_on(bridge: Bri
     await listen(bridge)
     bridge.clock.time = MORNING - timedelta(hours=12)
     assert await begins() == date(2026, 11, 1)
-    await service.add(ANNA, ANNA.channel_id, [Topic.PAYMENTS], minimum=Decimal(5))
+    await service.add(ANNA, ANNA.channel_id, [Topic.PAYMENTS], only=Only(minimum=Decimal(5)))
     assert await begins() == date(2026, 11, 1)
     await listen(bridge, Rhythm(Every.DAILY, 7, "Asia/Tokyo"))
     assert await begins() == date(2026, 12, 1)  # it is December there

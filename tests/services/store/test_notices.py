@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from services.model.notice import NoticeKind
-from services.store import leases, notices
+from services.store import leases, notices, settled
 from services.store.engine import Database
 from services.store.leases import fenced
 from services.store.tables import Connection, Export, Notice, Subscription
@@ -130,7 +130,7 @@ async def test_a_card_posted_anew_is_not_closed_by_who_drew_the_former_one(
 
     await happens(NoticeKind.PAYMENT_RECEIVED)
     async with database.sessions.begin() as session:
-        drawn = await notices.take_card(session, connection.workspace_id, NOW)
+        drawn = await settled.take_card(session, connection.workspace_id, NOW)
         await notices.put_card(session, (export.id, "C1"), ("C1", "2.0"))
     for kind in (NoticeKind.PAYMENT_REMOVED, NoticeKind.INVOICE_VOIDED):
         await happens(kind)

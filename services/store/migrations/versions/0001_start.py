@@ -499,6 +499,7 @@ def upgrade() -> None:
         sa.Column("set_by", sa.String(length=32), nullable=False),
         sa.Column("set_at", UtcDateTime, nullable=False),
         sa.Column("paused_because", sa.String(length=255), nullable=False),
+        sa.Column("tried_at", UtcDateTime, nullable=True),
         sa.ForeignKeyConstraint(
             ["connection_id"],
             ["connections.id"],
