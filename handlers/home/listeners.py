@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from handlers import blocks, reply
+from handlers import blocks, names, reply
 from handlers.blocks import Block
 from handlers.home.text import (
     ASK_FOR_ACCESS,
@@ -102,12 +102,17 @@ class HomeListeners:
             await send_welcome(request.client, request.person.user_id)
 
     def following(self, handler: Handler) -> Handler:
-        """Return the handler; Home follows what was pressed on it, and every form that was sent."""
+        """Return the handler; Home follows what was pressed on it, and forms that were sent.
+
+        An export marks Home as out of date, and drawing it now would only hold up the export.
+        """
 
         async def run(request: SlackRequest) -> None:
             await handler(request)
             view = request.body.get("view") or {}
-            if request.body.get("type") == "view_submission" or view.get("type") == "home":
+            is_form = request.body.get("type") == "view_submission"
+            is_export = view.get("callback_id") in {names.EXPORT, names.EXPORT_ALL}
+            if (is_form and not is_export) or view.get("type") == "home":
                 with best_effort():
                     await self.publish(request)
 
