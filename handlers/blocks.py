@@ -18,6 +18,7 @@ LONGEST_TEXT = 3000
 CONNECTION = "connection"  # begins the id of a block whose buttons act on one
 LONGEST_OPTION = 75
 LONGEST_ALERT = 200
+MOST = 100  # blocks of a modal or of Home
 MOST_OPTIONS = 100
 _LONGEST_VALUE = 150
 _LONGEST_BUTTON = 75
@@ -348,7 +349,7 @@ def date_field(name: str, label: str, chosen: date | None, hint: str = "") -> Bl
 
 def home(blocks: Sequence[Block]) -> Block:
     """Return the Home tab."""
-    return {"type": "home", "blocks": list(blocks[:100])}
+    return {"type": "home", "blocks": list(blocks[:MOST])}
 
 
 def modal(
@@ -361,7 +362,7 @@ def modal(
         "title": plain(title, 24),
         "close": plain("Cancel" if submit else "Close", 24),
         "private_metadata": metadata,
-        "blocks": list(blocks[:100]),
+        "blocks": list(blocks[:MOST]),
     }
     return view | {"submit": plain(submit, 24)} if submit else view
 

@@ -49,7 +49,7 @@ Greet = Callable[[SlackRequest], Awaitable[SlackRequest]]
 def guarded(handler: Handler, greet: Greet | None = None) -> Handler:
     """Return the handler, with presses and events acknowledged and refusals told.
 
-    Who acts for the first time is greeted, whatever the answer is.
+    Who acts for the first time is greeted, whatever the answer is and whoever gives it.
     """
 
     async def run(request: SlackRequest) -> None:
@@ -64,6 +64,7 @@ def guarded(handler: Handler, greet: Greet | None = None) -> Handler:
                 await handler(_with_connection(request))
         except ServiceError as refusal:
             await _tell(request, refusal)
+        await reply.end_with_intro(request)
 
     return run
 

@@ -119,10 +119,15 @@ class _Register:
                 "app_uninstalled": self.home.uninstalled,
                 "tokens_revoked": self.home.revoked,
             },
-            guard=lambda handler: guarded(self.home.following(handler), self.home.greeting),
+            guard=self._guard,
         )
         made.actions[names.WHICH] = partial(go_on, made)
         return made
+
+    def _guard(self, handler: Handler) -> Handler:
+        """Greet whoever is answered for the first time; where nothing is answered, nobody."""
+        greet = None if handler is _nothing_more else self.home.greeting
+        return guarded(self.home.following(handler), greet)
 
     async def _run_command(self, request: SlackRequest) -> None:
         """Understand what was typed, and hand it on."""

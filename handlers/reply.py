@@ -55,8 +55,6 @@ async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
         about = request.person.connection_id
         await tell(request, _TOO_LATE, blocks.actions([again], about=about))
         return ""
-    if request.intro and request.body.get("response_url"):
-        await _respond(request, request.intro, blocks.small_print(request.intro))
     # Without its id it is open, and stays as it is.
     view_id = (answer.get("view") or {}).get("id")
     return str(view_id or "")
@@ -64,10 +62,13 @@ async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
 
 async def _open(request: SlackRequest, view: Block) -> AsyncSlackResponse:
     client = request.client
-    if request.intro and not request.body.get("response_url"):
-        view = {**view, "blocks": [*view["blocks"], *blocks.small_print(request.intro)]}
+    ends = blocks.small_print("" if request.body.get("response_url") else request.intro.text)
+    view = {**view, "blocks": [*view["blocks"][: blocks.MOST - len(ends)], *ends]}
     opens = client.views_push if request.view else client.views_open
-    return await opens(trigger_id=request.body["trigger_id"], view=view)
+    answer = await opens(trigger_id=request.body["trigger_id"], view=view)
+    if ends:
+        request.intro.take()
+    return answer
 
 
 async def redraw_open(request: SlackRequest, view: Block, *, view_hash: str = "") -> None:
@@ -86,18 +87,25 @@ async def tell(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) ->
 
     What is drawn stands below the text; a screen reader reads the text alone.
     """
-    intro = "" if request.intro in text else request.intro
-    said = [*blocks.paragraphs(text.split("\n")), *drawn, *blocks.small_print(intro)]
-    text = f"{text}\n{intro}".strip()
+    said = [*blocks.paragraphs(text.split("\n")), *drawn]
     if request.waiting:
         await _draw_waiting(request, said)
         return
+    intro = request.intro.take()
+    if intro not in text:
+        said, text = [*said, *blocks.small_print(intro)], f"{text}\n{intro}".strip()
     if request.body.get("response_url") and await _respond(request, text, said):
         return
     if request.body.get("trigger_id") and await _shown_on_top(request, said):
         return
     person = request.person
     await ephemeral(request.client, person.channel_id, person.user_id, text, said)
+
+
+async def end_with_intro(request: SlackRequest) -> None:
+    """Say what this is below a first answer that couldn't end with it: a modal is drawn again."""
+    if request.body.get("response_url") and (intro := request.intro.take()):
+        await _respond(request, intro, blocks.small_print(intro))
 
 
 async def wait(request: SlackRequest) -> Block:

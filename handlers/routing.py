@@ -57,6 +57,18 @@ class Note:
         return json.dumps({name: value for name, value in asdict(self).items() if value})
 
 
+@dataclass(slots=True)
+class Intro:
+    """What this is, to end the first answer to a person with; whichever does takes it."""
+
+    text: str = ""
+
+    def take(self) -> str:
+        """Return it once, and then ""."""
+        text, self.text = self.text, ""
+        return text
+
+
 @dataclass(frozen=True, slots=True)
 class SlackRequest:
     """One thing that a person did in Slack, or that Slack tells.
@@ -71,7 +83,7 @@ class SlackRequest:
     ack: Ack
     respond: Respond
     waiting: Block = field(default_factory=dict)  # the modal that its answer is drawn into, if any
-    intro: str = ""  # what this is, to end the first answer to a person with
+    intro: Intro = field(default_factory=Intro)
 
     @property
     def view(self) -> Body:

@@ -29,7 +29,7 @@ from handlers.home.views import (
     status_blocks,
     welcome_blocks,
 )
-from handlers.routing import Handler, SlackRequest
+from handlers.routing import Handler, Intro, SlackRequest
 from handlers.slack import best_effort, slack_refusals
 from handlers.words import Words
 from services.connect.service import ConnectService, WorkspaceService
@@ -120,13 +120,15 @@ class HomeListeners:
 
     async def greeting(self, request: SlackRequest) -> SlackRequest:
         """Have the first answer to a person end with what this is."""
-        asks = "command" in request.body or request.body.get("type") in _SHORTCUTS
+        kind = request.body.get("type")
+        asks = "command" in request.body or kind in _SHORTCUTS
+        asks |= kind == "block_actions" and not request.view  # whose modal it is was answered
         is_home = (request.body.get("event") or {}).get("tab") == "home"
         if not asks and not is_home:
             return request
         app = str(request.body.get("api_app_id") or "")
         is_new = await self.workspaces.meet(request.person, app[:_LONGEST_ID])
-        return replace(request, intro=WHAT_IT_IS) if is_new else request
+        return replace(request, intro=Intro(WHAT_IT_IS)) if is_new else request
 
     async def publish(self, request: SlackRequest) -> None:
         """Draw this person's Home tab as everything is now."""
@@ -134,8 +136,9 @@ class HomeListeners:
         # Slack shows what comes last, so one is drawn after the other.
         async with self.turns.setdefault((person.team_id, person.user_id), asyncio.Lock()):
             view = await home_of(self.service, self.explain, person)
-            if request.intro and request.intro not in str(view):
-                view["blocks"].append(blocks.context(request.intro))
+            intro = request.intro.take()
+            if intro not in str(view):
+                view["blocks"][blocks.MOST - 1 :] = [blocks.context(intro)]
             await request.client.views_publish(user_id=person.user_id, view=view)
 
     async def uninstalled(self, request: SlackRequest) -> None:

@@ -26,7 +26,7 @@ from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.invoice import Links
 from services.model.jobs import Job
-from services.model.notice import NoticeKind
+from services.model.notice import TOPIC_OF
 from services.model.people import Option, OptionGroup, Person, ReplyTarget, Role
 from services.model.wording import Command, Typed, some_of
 from services.store import connections, drafts, exports, mirror, notices, numbered, payments, people
@@ -178,14 +178,14 @@ class ExportForms:
             return await numbered.mentioned(session, connection, text)
 
     async def shared(self, person: Person, urls: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return the cards of shared links, where the channel gets those of these invoices."""
+        """Return the cards of shared links, where the channel is told of these invoices anyway."""
         cards: dict[str, dict[str, Any]] = {}
         named = [(url, self.links.read(url)) for url in urls]
         async with self.database.sessions() as session:
             open_here = await connections.list_open(session, person)
             for (url, ids), connection in itertools.product(named, open_here):
                 found = await exports.find_linked(session, connection, *ids)
-                if found is None or not await _gets_card(session, connection, person, found):
+                if found is None or not await _is_told(session, found, person.channel_id):
                     continue
                 rows = await payments.list_of(session, [found.id])
                 cards[url] = notices.card_facts(found, connection, self.links, rows, self.now())
@@ -384,12 +384,12 @@ class PreviewStep(Step[Draft]):
         )
 
 
-async def _gets_card(
-    session: Session, connection: Connection, person: Person, export: Export
-) -> bool:
-    heard = await notices.find_subscription(session, connection.id, person.channel_id)
-    card = notices.Notification(NoticeKind.INVOICE_EXPORTED, "", {}, export, export.total)
-    return heard is not None and not heard.paused_because and notices.hears(heard, card)
+async def _is_told(session: Session, export: Export, channel_id: str) -> bool:
+    heard = await notices.find_subscription(session, export.connection_id, channel_id)
+    if heard is None or heard.paused_because:
+        return False
+    news = (notices.Notification(each, "", {}, export, export.total) for each in TOPIC_OF)
+    return any(notices.hears(heard, each) for each in news)
 
 
 async def _meant(session: Session, connection: Connection, number: str) -> str:

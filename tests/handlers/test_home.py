@@ -213,3 +213,44 @@ async def test_the_first_answer_to_each_person_says_once_what_this_is(
     assert WHAT_IT_IS in told[0]
     assert first == "help" or WHAT_IT_IS not in told[1]
     assert not any(each.text == WHAT_IT_IS for each in slack.ephemerals("Anna")[before:])
+
+
+@pytest.mark.parametrize(("is_exporter", "answer"), [(False, "exporter role"), (True, "can be exported again")])
+async def test_a_first_press_on_a_card_is_answered_with_what_this_is(
+    walk: Walk, answer: str, *, is_exporter: bool
+) -> None:
+    """Once, beside a modal whose outcome takes the place of what was said first."""
+    slack = walk.town.slack
+    await walk.connect()
+    if is_exporter:
+        await walk.add_exporter("Ben")
+    await walk.export("INV-1")
+    await slack.press("Ben", await walk.notice("invoice_exported"), "undo")
+    await walk.modal_saying(answer, "Ben")
+    await walk.ephemeral(WHAT_IT_IS, "Ben")
+    await walk.type("status", "Ben")
+    await slack.wait_for(lambda: len(slack.ephemerals("Ben")) > 1)
+
+    assert [WHAT_IT_IS in each.text for each in slack.ephemerals("Ben")] == [True, False]
+
+
+async def test_a_link_is_no_answer_and_greets_nobody(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.export("INV-1")
+    await slack.press("Ben", await walk.notice("invoice_exported"), "open_xero")
+    await walk.type("status", "Ben")
+    told = await slack.wait_for(lambda: slack.ephemerals("Ben"))
+
+    assert "access" in told[0].text
+    assert WHAT_IT_IS in told[0].text
+
+
+async def test_an_answer_that_everybody_reads_is_followed_by_what_this_is(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.add_exporter("Ben")
+    await walk.type("subscribe digest", "Ben")
+    await walk.ephemeral(WHAT_IT_IS, "Ben")
+
+    assert WHAT_IT_IS not in text_in([each.blocks for each in slack.messages("invoices")])

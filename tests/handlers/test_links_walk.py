@@ -2,16 +2,19 @@
 
 from urllib.parse import urlsplit
 
+from sqlalchemy import update
+
 from handlers import names
 from sandbox.slack import Message
-from tests.walk import Walk, link_in_card, text_in
+from services.store.tables import Subscription
+from tests.walk import PATIENCE, Walk, link_in_card, text_in
 
 
 async def shared(walk: Walk, url: str, channel: str) -> Message:
     """Have Ben, who has no role, share a link, and wait until the app is done with it."""
     message = await walk.town.slack.share("Ben", channel, f"Look: {url}")
     if channel == "invoices":
-        await walk.town.slack.wait_for(lambda: message.attachments, 20)
+        await walk.town.slack.wait_for(lambda: message.attachments, PATIENCE)
     return message
 
 
@@ -52,3 +55,33 @@ async def test_a_filter_of_the_channel_holds_for_links_too(walk: Walk) -> None:
     await walk.type("status")
     await walk.ephemeral("Maple Books")
     assert message.attachments == []
+
+
+async def test_any_topic_about_invoices_shows_the_card_while_the_channel_is_not_paused(
+    walk: Walk,
+) -> None:
+    """A digest names no invoice to the channel as it happens, so it shows no card either."""
+    slack = walk.town.slack
+    slack.team.scopes |= {"links:read", "links:write"}
+    await walk.connect(subscribe=False)
+    await walk.export("INV-1")
+    await walk.type("show INV-1")
+    link = link_in_card(await walk.ephemeral("Approved"), names.OPEN_XERO)
+    slack.unfurl_domains.add(str(urlsplit(link).hostname))
+    await walk.type("subscribe digest")
+    await slack.wait_for(lambda: slack.messages("invoices"), PATIENCE)
+    digest_only = await slack.share("Ben", "invoices", link)
+    await walk.type("subscribe payments client:ACME")
+    await slack.wait_for(lambda: slack.messages("invoices")[2:], PATIENCE)
+
+    assert "INV-1" in text_in((await shared(walk, link, "invoices")).attachments)
+    async with walk.town.program.core.database.sessions.begin() as session:
+        await session.execute(update(Subscription).values(paused_because="It is archived."))
+    paused = await slack.share("Ben", "invoices", link)
+    async with walk.town.program.core.database.sessions.begin() as session:
+        await session.execute(update(Subscription).values(paused_because="", client_id=0))
+    of_another = await slack.share("Ben", "invoices", link)
+    async with walk.town.program.core.database.sessions.begin() as session:
+        await session.execute(update(Subscription).values(client_id=None))
+    await shared(walk, link, "invoices")
+    assert [each.attachments for each in (digest_only, paused, of_another)] == [[], [], []]
