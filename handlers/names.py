@@ -85,6 +85,8 @@ HISTORY: Final = "history"
 HISTORY_CSV: Final = "history_csv"
 SUBSCRIBE_HERE: Final = "subscribe_here"
 RESUME_CHANNEL: Final = "resume_channel"
+PREVIOUS_CHANNELS: Final = "previous_channels"
+NEXT_CHANNELS: Final = "next_channels"
 
 # Buttons that only open a page: Slack tells us of the press, and there is nothing to do.
 LINKS: Final = (CONNECT_PAYMO, CONNECT_XERO, OPEN_XERO, OPEN_PAYMO, OPEN_RIVAL)

@@ -235,6 +235,8 @@ class _Register:
             names.SUBSCRIBE: self.notices.open,
             names.SUBSCRIBE_HERE: self.notices.subscribe_here,
             names.RESUME_CHANNEL: self.notices.resume,
+            names.PREVIOUS_CHANNELS: self.notices.turn,
+            names.NEXT_CHANNELS: self.notices.turn,
             names.SETTINGS: self.settings.open,
             Action.REQUEST_ACCESS: self.settings.ask_access,
             names.ALLOW_ACCESS: self.settings.allow_access,

@@ -1,7 +1,7 @@
 """How a person is answered: in a modal, in a message only they see, or directly."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Protocol
 
@@ -102,6 +102,17 @@ async def tell(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) ->
     await ephemeral(request.client, person.channel_id, person.user_id, text, said)
 
 
+async def tell_instead(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) -> None:
+    """Answer in the place of what was pressed, where this person alone reads that."""
+    if request.view:
+        request = replace(request, waiting=request.view)
+    elif request.body.get("container", {}).get("is_ephemeral"):
+        said = [*blocks.paragraphs(text.split("\n")), *drawn]
+        if await _respond(request, text, said, is_instead=True):
+            return
+    await tell(request, text, drawn)
+
+
 async def end_with_intro(request: SlackRequest) -> None:
     """Say what this is below a first answer that couldn't end with it: a modal is drawn again."""
     if request.body.get("response_url") and (intro := request.intro.take()):
@@ -144,11 +155,13 @@ async def forget_question(request: SlackRequest) -> None:
             await request.respond(text="", blocks=(), delete_original=True)
 
 
-async def _respond(request: SlackRequest, text: str, said: Sequence[Block]) -> bool:
+async def _respond(
+    request: SlackRequest, text: str, said: Sequence[Block], *, is_instead: bool = False
+) -> bool:
     """Answer at the address that came with what was done; say whether Slack took it."""
     try:
         answer = await request.respond(
-            text=text, blocks=said, response_type="ephemeral", replace_original=False
+            text=text, blocks=said, response_type="ephemeral", replace_original=is_instead
         )
     except TROUBLE as error:
         log.info("response_refused", error=name_of(error))

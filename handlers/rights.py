@@ -67,6 +67,8 @@ ACTIONS: Final[dict[str, Role]] = {
             names.SUBSCRIBE,
             names.SUBSCRIBE_HERE,
             names.RESUME_CHANNEL,
+            names.PREVIOUS_CHANNELS,
+            names.NEXT_CHANNELS,
         ),
         Role.EXPORTER,
     ),

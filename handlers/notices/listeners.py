@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from handlers import blocks, names, reply
+from handlers.blocks import Block
 from handlers.notices.subscribed import (
     ANYWAY,
     ASK,
@@ -22,7 +23,6 @@ from handlers.notices.subscribed import (
     has_text,
     intro_text,
     is_on_text,
-    list_text,
     no_amount_text,
     no_topic_text,
     pausing_text,
@@ -33,8 +33,8 @@ from handlers.notices.views import (
     OWN_ZONE,
     TITLE,
     drawn,
+    list_of,
     own_zone,
-    paused_blocks,
     resume_button,
     subscribe_view,
 )
@@ -83,7 +83,7 @@ class NoticeListeners:
         """Subscribe the channel that the command was typed in; elsewhere ask which one."""
         channel_id = request.person.channel_id
         if list(typed) == [_LIST]:
-            await self._tell_all(request)
+            await reply.tell(request, *await self._page(request, 0))
             return
         wanted = _wanted(typed)
         if channel_id[:1] in _NOT_A_CHANNEL:
@@ -142,12 +142,14 @@ class NoticeListeners:
             about_it = blocks.actions([change], about=about.connection_id)
             await reply.tell(request, INVITE, about_it)
 
-    async def _tell_all(self, request: SlackRequest) -> None:
+    async def turn(self, request: SlackRequest) -> None:
+        """Show the page of the list of channels that the button names."""
+        page = number_in(request.value) or 0
+        await reply.tell_instead(request, *await self._page(request, page))
+
+    async def _page(self, request: SlackRequest, page: int) -> tuple[str, list[Block]]:
         found = await self.service.list_all(request.person)
-        drawn = paused_blocks(found)
-        about = request.person.connection_id
-        drawn = [blocks.named(each, about, place) for place, each in enumerate(drawn)]
-        await reply.tell(request, list_text(found), drawn)
+        return list_of(found, page, request.person.connection_id)
 
     async def open(self, request: SlackRequest) -> None:
         """Open the modal, for this channel if there is one that no other company reads."""

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-from handlers.blocks import channel, counted, moment, one_line, render
+from handlers.blocks import LONGEST_OPTION, channel, counted, moment, one_line, render, shorten
 from handlers.names import BOT
 from handlers.slack import Sharing
 from services.model.notice import Topic
 from services.model.wording import listed
 from services.notices.service import Listening
-
-_MOST_LISTED = 25
 
 NOTHING = "No channel gets notifications. Type `/paymo-xero subscribe` in one to get them there."
 ANYWAY = "Subscribe This Channel"
@@ -39,7 +37,8 @@ def intro_text(listening: Listening) -> str:
 
 def told(listening: Listening) -> str:
     """Describe a subscription, as "payments and deletions, for Acme only, from 500.00"."""
-    only = f", for {one_line(listening.client_name)} only" if listening.client_name else ""
+    client = shorten(one_line(listening.client_name), LONGEST_OPTION)
+    only = f", for {client} only" if listening.client_name else ""
     least = f", from {listening.minimum:f}" if listening.minimum else ""
     return f"{listed([each.value for each in listening.topics])}{only}{least}"
 
@@ -89,11 +88,6 @@ def paused_text(listening: Listening) -> str:
     return f"⚠️ {channel(listening.channel_id)} is paused: {why}\n{_set_up(listening)}"
 
 
-def more_paused_text(count: int) -> str:
-    """Say how many channels are paused besides those that are shown."""
-    return f"{counted(count, 'more paused channel')}."
-
-
 def resume_hint(because: str) -> str:
     """Say in the form why its channel is paused, and what resumes it."""
     return f"⚠️ *Paused:* {render(because)} Press *Subscribe* to resume."
@@ -120,12 +114,15 @@ def no_topic_text(typed: str, known: Sequence[str], nearest: Sequence[str]) -> s
     )
 
 
-def list_text(found: Sequence[Listening]) -> str:
-    """Say which channel gets what, and who set it up; those that are paused are drawn below."""
-    lines = [_line(each) for each in found if not each.paused_because]
-    more = len(lines) - _MOST_LISTED
-    rest = [f"{more} more"] if more > 0 else []
-    return "\n".join(["*Notifications*", *lines[:_MOST_LISTED], *rest]) if found else NOTHING
+def list_text(shown: Sequence[Listening], first: int, count: int) -> str:
+    """Say which channel gets what, and who set it up; those that are paused are drawn below.
+
+    These are some of `count`, from the one with the number `first` on.
+    """
+    lines = [_line(each) for each in shown if not each.paused_because]
+    some = f" · {first}–{first + len(shown) - 1} of {counted(count, 'channel')}"
+    title = f"*Notifications*{some if len(shown) < count else ''}"
+    return "\n".join([title, *lines]) if shown else NOTHING
 
 
 def _line(each: Listening) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
 from handlers.buttons import breaker_buttons, button, buttons, open_links
-from handlers.notices.subscribed import MINIMUM_MEANS, more_paused_text, paused_text, resume_hint
+from handlers.notices.subscribed import MINIMUM_MEANS, list_text, paused_text, resume_hint
 from handlers.notices.text import Facts, card_lines, manage_text, text_of
 from handlers.reconcile.text import is_fine
 from handlers.reconcile.views import digest_blocks
@@ -19,7 +19,7 @@ from services.notices.delivery import Message
 from services.notices.service import About, Listening
 
 TITLE = "Notifications"
-_MOST_PAUSED = 20
+_ON_PAGE = 12  # channels; Slack likes no more than 4,000 characters of one text
 _TOPICS = (
     Option("exports", "Exports", "An invoice arrived in Xero"),
     Option("payments", "Payments", "Received, changed or removed"),
@@ -99,16 +99,22 @@ def resume_button(channel_id: str, style: str = "") -> Block:
     return blocks.button("Resume Notifications", names.RESUME_CHANNEL, channel_id, style=style)
 
 
-def paused_blocks(found: Sequence[Listening]) -> list[Block]:
-    """Draw the channels that are paused, each with why and the way on."""
-    drawn = [
+def list_of(found: Sequence[Listening], page: int, about: int) -> tuple[str, list[Block]]:
+    """Say a page of the channels; the paused ones come last, each with why and the way on."""
+    ordered = sorted(found, key=lambda each: bool(each.paused_because))
+    last = max(len(ordered) - 1, 0) // _ON_PAGE
+    page = min(page, last)
+    shown = ordered[page * _ON_PAGE :][:_ON_PAGE]
+    paused = [
         blocks.section(paused_text(each), accessory=resume_button(each.channel_id))
-        for each in found
+        for each in shown
         if each.paused_because
     ]
-    more = len(drawn) - _MOST_PAUSED
-    rest = [blocks.context(more_paused_text(more))] if more > 0 else []
-    return [*drawn[:_MOST_PAUSED], *rest]
+    drawn = [blocks.named(each, about, place) for place, each in enumerate(paused, 1)]
+    ways = [blocks.button("Previous Page", names.PREVIOUS_CHANNELS, page - 1)] if page else []
+    ways += [blocks.button("Next Page", names.NEXT_CHANNELS, page + 1)] if page < last else []
+    text = list_text(shown, page * _ON_PAGE + 1, len(ordered))
+    return text, [*drawn, *blocks.actions(ways, about=about)]
 
 
 def drift_buttons(facts: Facts) -> list[Block]:

@@ -20,7 +20,7 @@ Json = dict[str, Any]
 # People and channels that the tests name on purpose, and dates in the reader's own zone.
 # Blocks that the SDK has no class for, and would skip.
 UNKNOWN = frozenset({"data_table", "data_visualization"})
-MEANT = re.compile(r"<(@(UOWNER|UANNA)>|#C1>|@D1>|!date\^|https://app.example/)")
+MEANT = re.compile(r"<(@(UOWNER|UANNA)>|#C1\d*>|@D1>|!date\^|https://app.example/)")
 
 
 def judge_view(view: Json) -> None:

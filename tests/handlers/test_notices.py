@@ -1,13 +1,15 @@
 """What channels read: every kind of notice, its words, its buttons and its metadata."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from handlers.notices.subscribed import intro_text, list_text
+from handlers import blocks
+from handlers.notices.subscribed import intro_text
 from handlers.notices.text import text_of
-from handlers.notices.views import metadata_of, notice_blocks, paused_blocks
+from handlers.notices.views import list_of, metadata_of, notice_blocks
 from services.model.notice import NoticeKind
 from tests.days import day
 from tests.handlers import samples
@@ -37,14 +39,26 @@ def test_the_introduction_is_attributed_and_safe(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", samples.NAMES, ids=["plain", "hostile"])
-def test_of_many_paused_channels_none_is_cut_silently(name: str) -> None:
-    few, many = [paused_blocks([samples.listening(name)] * count) for count in (20, 23)]
+def test_every_channel_is_on_one_page_of_the_list_with_what_it_gets_and_by_whom(name: str) -> None:
+    """Of 300, every third of them paused; the pages lead to one another."""
+    found = [
+        samples.listening(name, channel_id=f"C1{place:03}", paused_because="" if place % 3 else name)
+        for place in range(300)
+    ]
+    seen: list[str] = []
+    page = 0
+    for _ in range(25):
+        text, drawn = list_of(found, page, 7)
+        shown = [*blocks.paragraphs(text.split("\n")), *drawn]
+        judge_message(text, shown)
+        seen += re.findall(r"<#(C\d+)>", str(shown))
+        assert str(shown).count("from 500.00 · set up by <@UANNA>") == 12
+        page = int(buttons(drawn).get("next_channels", 0))
 
-    judge_message(list_text([samples.listening(name)]), many)
-    assert [len(few), len(many)] == [20, 21]
-    assert buttons(many) == {"resume_channel": "C1"}
-    assert all("from 500.00 · set up by <@UANNA>" in str(each) for each in few)
-    assert "3 more paused channels" in str(many[-1])
+    assert sorted(seen) == [each.channel_id for each in found]
+    assert (page, buttons(drawn)["previous_channels"]) == (0, "23")
+    assert "289–300 of 300 channels" in text
+    assert buttons(list_of(found[:12], 0, 7)[1]).keys() == {"resume_channel"}
 
 
 @pytest.mark.parametrize("kind", NoticeKind)

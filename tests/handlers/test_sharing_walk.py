@@ -4,8 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from sandbox.slack import Channel, Message
+from services.store.tables import Subscription
 from tests.walk import PATIENCE, Walk, text_in
 
 
@@ -247,3 +249,25 @@ async def test_of_two_people_who_resume_a_channel_in_the_same_second_one_introdu
 
     introduced = [each for each in slack.messages(room)[before:] if "subscribed" in each.text]
     assert len(introduced) == 1
+
+
+async def test_the_list_of_channels_turns_its_pages_in_place_for_exporters_alone(
+    walk: Walk,
+) -> None:
+    await walk.connect()
+    slack, sessions = walk.town.slack, walk.town.program.core.database.sessions
+    async with sessions.begin() as session:
+        (mine,) = await session.scalars(select(Subscription))
+        for place in range(29):
+            row = {"channel_id": f"C9{place:03}", "topics": mine.topics, "set_by": mine.set_by}
+            session.add(Subscription(connection_id=mine.connection_id, set_at=mine.set_at, **row))
+    await walk.type("subscribe list")
+    listed = await walk.ephemeral("1–12 of 30 channels")
+    before = len(slack.ephemerals("Anna"))
+    for said in ("13–24 of 30 channels", "25–30 of 30 channels"):
+        await slack.press("Anna", listed, "next_channels")
+        assert (await walk.ephemeral(said)).ts == listed.ts
+    assert "C9028" in text_in(listed.blocks)
+    assert len(slack.ephemerals("Anna")) == before
+    await slack.press("Anna", listed, "previous_channels")
+    await walk.ephemeral("13–24 of 30 channels")
