@@ -1,6 +1,7 @@
 """A batch as it is drawn: the table of what is ready, how far it is, and the report."""
 
 from collections.abc import Sequence
+from zlib import crc32
 
 from handlers import blocks, names
 from handlers.batch.text import (
@@ -175,7 +176,10 @@ def _rows(form: BatchForm, group: BatchGroup, at: int, shown: Sequence[BatchLine
 
 
 def _boxes(revision: int, label: str, lines: Sequence[BatchLine]) -> Block:
-    """Draw a box for each; under another revision Slack forgets what the old ones showed."""
+    """Draw a box for each; under another id Slack forgets what the old ones showed.
+
+    That changes with the revision, and with what there is to tick.
+    """
     options = [
         Option(
             str(each.invoice_id),
@@ -187,7 +191,8 @@ def _boxes(revision: int, label: str, lines: Sequence[BatchLine]) -> Block:
     ticked = {str(each.invoice_id) for each in lines if each.is_selected}
     boxes = blocks.checkboxes(names.SELECTED, options, ticked)
     block = blocks.input_block(boxes, label, optional=True, tells=True)
-    return block | {"block_id": f"{names.SELECTED}-{revision}-{lines[0].invoice_id}"}
+    what = crc32("".join(each["value"] for each in boxes["options"]).encode())
+    return block | {"block_id": f"{names.SELECTED}-{revision}-{lines[0].invoice_id}-{what}"}
 
 
 def marks_in(view: Body) -> Marks:

@@ -38,14 +38,14 @@ from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links
 from services.model.wording import Command, Day, Typed
 from services.store import batches, exports, mirror, numbered
 from services.store.engine import Database, Session
-from services.store.tables import Batch, BatchRow, Client, Connection, InvoiceHeader
+from services.store.tables import Batch, BatchRow, Client, Connection, Export, InvoiceHeader
 
 log = structlog.get_logger(__name__)
 
 _FRESH = timedelta(minutes=1)
 # What an answer about a client or about lines without tax can change, and what is on its way.
 _ANSWERABLE = (CONTACT, ACCOUNT, TAX, UNTAXED, TAKEN)
-
+_NOBODY_HOLDS: Mapping[int, str] = {}
 _YEAR = timedelta(days=365)
 _VERDICT_OF = {
     "contact": CONTACT,
@@ -150,6 +150,23 @@ class TableReader:
                 rows.append(_odd_row(batch, invoice_id, odd[str(invoice_id)], head))
             await batches.replace_rows(session, batch, rows)
 
+    async def follow(self, connection: Connection, batch: Batch) -> bool:
+        """Judge anew what went out, or can go again, since it was read; False where nothing did.
+
+        What is ticked stays so, and nothing is ticked that wasn't; what was undone isn't.
+        """
+        async with self.database.sessions.begin() as session:
+            await lifecycle.follow(session, batch)
+            rows = [each for each in await batches.list_rows(session, batch.id) if each.invoice]
+            ids = [each.paymo_invoice_id for each in rows]
+            known = await batches.list_latest(session, connection, ids)
+            moved = [row for row in rows if _has_moved(row, connection, known)]
+            ticked = [row.is_selected for row in moved]
+            await _judge(session, connection, batch, moved)
+            for row, was in zip(moved, ticked, strict=True):
+                row.is_selected = was and row.verdict != UNDONE
+        return bool(moved)
+
     async def _held(self, connection: Connection, invoices: Sequence[Invoice]) -> dict[int, str]:
         """Return which of these have a number that Xero knows from somewhere else, and say so."""
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
@@ -188,6 +205,22 @@ async def judge_again(
             _fill(row, fixed)
         if row.invoice is not None:
             rows.append(row)
+    await _judge(session, connection, batch, rows, held)
+
+
+def _has_moved(row: BatchRow, connection: Connection, known: Mapping[int, Export]) -> bool:
+    latest = known.get(row.paymo_invoice_id)
+    taken = claims.why_taken(latest, connection) if latest is not None else ""
+    return taken != (row.reason if row.verdict == TAKEN else "")
+
+
+async def _judge(
+    session: Session,
+    connection: Connection,
+    batch: Batch,
+    rows: Sequence[BatchRow],
+    held: Mapping[int, str] = _NOBODY_HOLDS,
+) -> None:
     invoices = [Invoice.from_json(row.invoice or {}) for row in rows]
     # What was suggested stays suggested, so nobody is compared with thousands of contacts here.
     suggested = {row.client_id or 0: row.contact_id for row in rows}

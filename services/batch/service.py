@@ -34,14 +34,7 @@ from services.model.export import NEW_CONTACT, UNTAXED, BatchState, ExportState,
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
-from services.store import (
-    audit,
-    batches,
-    connections,
-    drafts,
-    matches,
-    numbered,
-)
+from services.store import audit, batches, connections, drafts, matches, numbered
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Batch, BatchRow, Connection, Export
@@ -245,9 +238,12 @@ class BatchStep(Step[Batch]):
     policy = policy.BATCH
 
     async def run(self, turn: Turn[Batch]) -> None:
-        """Read the table, or send what is left."""
+        """Read the table, bring it up to date, or send what is left."""
         batch, connection = turn.row, await self._connection(turn.row)
-        if connection.state is ConnectionState.ENDED:
+        if batch.state is BatchState.READY:
+            if await self.reader.follow(connection, batch):
+                turn.then(partial(self._show, batch))
+        elif connection.state is ConnectionState.ENDED:
             await self._settle(turn, connection)  # what never left has failed by that
         elif connection.state is not ConnectionState.ACTIVE:
             async with self.database.sessions.begin() as session:
@@ -301,7 +297,8 @@ class BatchStep(Step[Batch]):
 
     async def _form(self, batch: Batch) -> BatchForm:
         async with self.database.sessions() as session:
-            return await form_of(session, batch)
+            as_it_is = await batches.find(session, batch.id)  # a person may have gone on
+            return await form_of(session, as_it_is or batch)
 
     async def _claim_all(self, connection: Connection, batch: Batch) -> None:
         """Claim every ready invoice, some at a time; those that somebody else has say so."""

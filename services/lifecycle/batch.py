@@ -87,6 +87,12 @@ def put_off(batch: Batch, due_at: datetime, problem: str, *, is_try: bool = True
 
 
 @machine.note
+def follow(_batch: Batch) -> BatchColumns:
+    """Note that the table is up to date with what happened to its invoices."""
+    return {"due_at": None, "tries": 0}
+
+
+@machine.note
 def give_up_reading(_batch: Batch, problem: str) -> BatchColumns:
     """Read no more for a table that came to nothing, and say why."""
     return {"due_at": None, "problem": problem}

@@ -1,13 +1,14 @@
-"""Export forms on people's screens."""
+"""Export forms on people's screens, and which tables of invoices are drawn again with them."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.model.export import BatchState
 from services.store import leases
-from services.store.tables import Draft, Export
+from services.store.tables import Batch, BatchRow, Draft, Export
 
 _OPEN = timedelta(hours=1)  # nobody looks at a form for longer
 
@@ -64,16 +65,29 @@ async def end(session: AsyncSession, draft: Draft) -> None:
 
 
 async def outdate(session: AsyncSession, exports: Sequence[Export], now: datetime) -> None:
-    """Redraw the open forms that show these invoices: something happened to them."""
+    """Redraw the open forms and tables with these invoices: something happened to them."""
+    connection_ids = {each.connection_id for each in exports}
+    invoice_ids = [each.paymo_invoice_id for each in exports]
     await session.execute(
         update(Draft)
         .where(
-            Draft.connection_id.in_({each.connection_id for each in exports}),
-            Draft.invoice_id.in_([each.paymo_invoice_id for each in exports]),
+            Draft.connection_id.in_(connection_ids),
+            Draft.invoice_id.in_(invoice_ids),
             Draft.view_id != "",
             Draft.created_at > now - _OPEN,
         )
         .values(**leases.wanted(Draft, now))
+        .execution_options(synchronize_session=False)
+    )
+    lists_one = select(BatchRow.id).where(
+        BatchRow.batch_id == Batch.id, BatchRow.paymo_invoice_id.in_(invoice_ids)
+    )
+    of_each = Batch.connection_id.in_(connection_ids), Batch.created_at > now - _OPEN
+    newest = select(func.max(Batch.id)).where(*of_each).group_by(Batch.asked_by)
+    await session.execute(
+        update(Batch)
+        .where(Batch.id.in_(newest), Batch.state == BatchState.READY, lists_one.exists())
+        .values(**leases.wanted(Batch, now), tries=0)
         .execution_options(synchronize_session=False)
     )
 

@@ -361,3 +361,32 @@ async def test_after_connecting_the_last_90_days_are_checked_and_nothing_is_expo
     assert answer.ok, answer.errors
     await walk.modal_saying("*5 of 5 sent invoices dated")
     assert walk.books.invoices == {}
+
+
+async def test_an_open_table_follows_what_others_export_and_undo_and_keeps_the_ticks(
+    walk: Walk,
+) -> None:
+    slack = walk.town.slack
+    await until_ready(walk, "Match")
+    await walk.close()
+    await walk.add_exporter("Ben")
+    await walk.close()
+    view = await until_ready(walk, "of 3 selected")
+    ids = [str(walk.in_paymo(each).id) for each in ("INV-1", "INV-2")]
+    await slack.choose("Anna", view.id, "selected", ids)
+    await walk.modal_saying("2 of 3 selected")
+    await walk.type("export INV-1", "Ben")
+    form = await walk.modal_saying("passed", "Ben")
+    await slack.submit("Ben", form.id)
+    view = await walk.modal_saying("1 of 2 selected")
+    assert "Already exported or on its way: 1" in text_in(view.payload)
+
+    await walk.notice("invoice_exported")
+    await walk.type("undo INV-1", "Ben")
+    await slack.press("Ben", await walk.ephemeral("Undo the export of INV-1", "Ben"), "undo")
+    view = await walk.modal_saying("Undone invoices to export again")
+    assert "1 of 3 selected" in text_in(view.payload)
+    answer = await slack.submit("Anna", view.id)
+    assert answer.ok, (answer.failure, answer.errors)
+    await walk.modal_saying("1 invoice exported to Maple Books")
+    assert [each.number for each in walk.books.invoices.values()][1:] == ["INV-2"]
