@@ -21,8 +21,9 @@ from handlers.home.text import (
     whom_to_write,
 )
 from handlers.home.views import (
-    MOST_WORKED,
+    MOST_URGENT,
     button_blocks,
+    by_urgency,
     help_blocks,
     hidden_view,
     home_view,
@@ -161,11 +162,11 @@ async def home_of(service: ConnectService, explain: ExplainService, person: Pers
     """Return a person's Home tab as everything is now."""
     site = service.checklists.public_url
     try:
-        found = await service.overviews(person)
+        found = by_urgency(await service.overviews(person))
     except NotAllowed as refusal:
         return hidden_view(refusal, site)
     work = [WorkList() for _ in found]
-    for place, each in enumerate(found if len(found) <= MOST_WORKED else ()):
+    for place, each in enumerate(found[:MOST_URGENT]):
         if each.state is ConnectionState.ACTIVE:
             about = replace(person, connection_id=each.connection_id)
             with contextlib.suppress(NotConnected):  # it broke just now

@@ -57,6 +57,7 @@ READY = "Ready to export"
 UNREADY = "Not ready yet"
 CALM = "Nothing needs you."
 ASK_FOR_ACCESS = "Request access to see or export invoices here."
+OTHERS = "*Other connections*"
 SEVERAL = 2
 # The rest is named below these without a word.
 _DAILY = {
@@ -105,13 +106,18 @@ def status_lines(overview: Overview) -> list[str]:
 
 def work_text(overview: Overview) -> str:
     """Count the invoices."""
-    counts = [
-        (overview.waiting, "on the way"),
-        (overview.failed, "failed"),
-        (overview.asking, "waiting for a decision"),
-    ]
-    more = "".join(f" · {count} {what}" for count, what in counts if count)
-    return f"*Invoices:* {overview.exported} in Xero{more}"
+    on_the_way = f" · {overview.waiting} on the way" if overview.waiting else ""
+    return f"*Invoices:* {overview.exported} in Xero{on_the_way}{_open_text(overview)}"
+
+
+def _open_text(overview: Overview) -> str:
+    counts = [(overview.failed, "failed"), (overview.asking, "waiting for a decision")]
+    return "".join(f" · {count} {what}" for count, what in counts if count)
+
+
+def short_line(overview: Overview) -> str:
+    """Say in a line how one of many connections is, and what is open there."""
+    return f"• {state_of(overview)}{_open_text(overview)}"
 
 
 def problems(overview: Overview) -> list[str]:

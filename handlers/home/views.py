@@ -18,6 +18,7 @@ from handlers.home.text import (
     CALM,
     ENDED,
     NOT_CONNECTED,
+    OTHERS,
     OVERDUE,
     READY,
     SEVERAL,
@@ -32,6 +33,7 @@ from handlers.home.text import (
     needs_line,
     problems,
     see_all_text,
+    short_line,
     state_of,
     status_lines,
     title_text,
@@ -50,8 +52,11 @@ from services.model.people import Role
 _MOST = 10
 # Slack takes 100 blocks: four are the tab's own, and of a connection's, so many are no lists' rows.
 # A row of each list comes to four: one that needs you, one that asks for access, one not ready.
-MOST_WORKED = 5
+_MOST_WORKED = 5
 _ROOM, _UNCUT, _A_LINE = 96, 14, 4
+# Of more connections the most urgent are drawn so; lines of others take no more than the rest.
+MOST_URGENT = 10
+_ROOM_FOR_URGENT, _MOST_LINES = 80, 40
 _HELP = blocks.button("Help", names.HELP)
 _AT_ONCE = frozenset({Action.CHANGE, Action.RETRY, Action.LOOK_AGAIN, Action.APPROVE})
 
@@ -79,20 +84,32 @@ def status_blocks(found: Sequence[Overview]) -> list[Block]:
 
 
 def home_view(found: Sequence[Overview], work: Sequence[WorkList], ended: str, site: str) -> Block:
-    """Draw the Home tab: what to do about each connection; of many only how each is doing."""
+    """Draw the Home tab: what to do about each connection; of many about the first of these."""
     drawn = [blocks.header("paymo-xero")]
     if not found:
         said = ENDED.format(blocks.one_line(ended)) if ended else f"{WHAT_IT_IS}\n{NOT_CONNECTED}"
         drawn += [blocks.section(said), *blocks.actions([_connect("Connect"), _HELP])]
     elif len(found) < SEVERAL:
         drawn += _work(found[0], work[0])
-    elif len(found) <= MOST_WORKED:
+    elif len(found) <= _MOST_WORKED:
         for overview, each in zip(found, work, strict=True):
             drawn += [blocks.divider(), *_work_of_many(overview, each, len(found))]
         drawn += blocks.actions([_HELP])
     else:
-        drawn += [*status_blocks(found), *blocks.actions([_HELP])]
+        drawn += _work_of_urgent(found, work)
     return blocks.home([*drawn, *_site(site)])
+
+
+def by_urgency(found: Sequence[Overview]) -> Sequence[Overview]:
+    """Put first what doesn't work, then what waits for somebody, where Home can't show all."""
+    return sorted(found, key=_urgency) if len(found) > _MOST_WORKED else found
+
+
+def _urgency(overview: Overview) -> tuple[int, int]:
+    is_working = overview.state is ConnectionState.ACTIVE
+    stops = [not is_working, overview.is_paused or overview.sweep_problem != ""]
+    grade = stops.index(True) if any(stops) else len(stops)
+    return grade, -(overview.asking + overview.failed)
 
 
 def welcome_blocks() -> list[Block]:
@@ -110,6 +127,25 @@ def hidden_view(refusal: ServiceError, site: str) -> Block:
 def _site(site: str) -> list[Block]:
     """Link to what the operator says."""
     return [blocks.context(f"<{site}/privacy|Privacy> · <{site}/support|Support>")]
+
+
+def _work_of_urgent(found: Sequence[Overview], work: Sequence[WorkList]) -> list[Block]:
+    """Draw as many as there is room for, and a line for each of the others."""
+    can_export = any(each.role >= Role.EXPORTER for each in found)
+    export = blocks.button("Export Invoice", names.EXPORT, style="primary")
+    row = [export, _HELP] if can_export else [_HELP]  # it asks which connection is meant
+    parts: list[list[Block]] = []
+    for overview, each in zip(found[:MOST_URGENT], work, strict=False):
+        part = [blocks.divider(), *_work_of_many(overview, each, _MOST_WORKED)]
+        if sum(map(len, parts)) + len(part) > _ROOM_FOR_URGENT:
+            break
+        parts.append(part)
+    others = found[len(parts) :]
+    drawn = [*blocks.actions(row), *(block for part in parts for block in part)]
+    if others:
+        lines = map(short_line, others[:_MOST_LINES])
+        drawn += [blocks.divider(), *blocks.paragraphs([OTHERS, *lines])]
+    return [*drawn, *blocks.small_print(more_text(len(others) - _MOST_LINES))]
 
 
 def _work_of_many(overview: Overview, work: WorkList, count: int) -> list[Block]:

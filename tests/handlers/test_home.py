@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from handlers.home.text import WHAT_IT_IS
-from handlers.home.views import home_view
+from handlers.home.views import by_urgency, home_view
 from services.explain.worklist import WorkList
 from services.model.connection import ConnectionState
 from services.model.people import Role
@@ -82,6 +82,30 @@ def test_each_of_several_connections_has_as_much_room_and_its_own_buttons(count:
             assert words in shown
         pressed = [each for each in part if buttons([each])]
         assert {each["block_id"].rpartition("-")[0] for each in pressed} == {f"connection-{nth}"}
+
+
+def test_of_many_connections_the_most_urgent_have_their_lists_and_each_other_one_a_line() -> None:
+    """Of 60: how many of what is said for all of them, and one button stands out."""
+    calm = {"asking": 0, "failed": 0, "is_paused": False, "sweep_problem": ""}
+    broken = {"state": ConnectionState.BROKEN, "broken_side": "Xero"}
+    found = [samples.overview(f"Co {nth:02}", connection_id=nth, **calm) for nth in range(60)]
+    found[57] = samples.overview("Stopped", connection_id=57, **{**calm, **broken})
+    found[58] = samples.overview("Asking", connection_id=58, **{**calm, "asking": 4})
+    found[59] = samples.overview("Paused", connection_id=59, **{**calm, "is_paused": True})
+    listed = by_urgency(found)
+    assert [each.company for each in listed[:4]] == ["Stopped", "Paused", "Asking", "Co 00"]
+
+    view = home_view(listed, [samples.worklist("INV-1")] * 60, "", SITE)
+    shown = said(view)
+    assert len(view["blocks"]) < 100  # one is left for the first sentence of all
+    assert shown.count("Needs you* · 5005") >= 3
+    drawn, lines = shown.count("divider") - 1, shown.count("• ✅ *Connected*")
+    assert (lines, f"{60 - drawn - 40} more connections" in shown) == (40, True)
+    assert "INV-1" in shown
+
+    few = home_view(listed[2:9], [WorkList()] * 7, "", SITE)
+    assert said(few).count("Nothing needs you") == 7
+    assert "more" not in said(few)
 
 
 def test_what_ended_says_so_and_how_to_go_on() -> None:

@@ -21,7 +21,6 @@ from handlers.routing import note_of
 from handlers.settings.views import settings_view
 from handlers.words import parse
 from services.errors import NotAllowed, NotConnected
-from services.explain.worklist import WorkList
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.people import Option, OptionGroup, Role
@@ -84,10 +83,7 @@ VIEWS: dict[str, Draw] = {
     "home": lambda name: home_view(
         [samples.overview(name)], [samples.worklist(name)], "", "https://app.example"
     ),
-    "home, several": lambda name: home_view(
-        [samples.overview(name)] * 30, [WorkList()] * 30, "", "https://app.example"
-    ),
-    **{f"home, {count}": partial(samples.home_of_several, count) for count in (2, 3, 4, 5)},
+    **{f"home, {count}": partial(samples.home_of_several, count) for count in (2, 5, 6, 60)},
     "home, new": lambda _: home_view([], [], "", "https://app.example"),
     "home, ended": lambda name: home_view([], [], name, "https://app.example"),
     "home, no role": lambda name: hidden_view(NotAllowed(name), "https://app.example"),
