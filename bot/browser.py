@@ -133,7 +133,7 @@ class Browser:
     async def _invited(self, request: Request, code: str, purpose: str) -> Invitation:
         """What a link is for; whatever comes of it, the page leads back to where it was asked."""
         asked = await self.connect.paymo.links.invitation(code, purpose)
-        request.state.slack = self.pages.slack(asked.team_id, asked.channel_id)
+        request.state.slack = self.pages.slack(asked.team_id, asked.channel_id, asked.app_id)
         return asked
 
     def _connected(

@@ -122,13 +122,22 @@ class Pages:
             again=again,
         )
 
-    def slack(self, team_id: str = "", channel_id: str = "") -> str:
-        """The address that opens Slack, as near to where somebody came from as is known."""
-        if team_id and channel_id.startswith(_CHANNEL):
-            host = urlsplit(self.settings.slack_authorize_url)
-            query = urlencode({"channel": channel_id, "team": team_id})
-            return f"{host.scheme}://{host.netloc}/app_redirect?{query}"
-        return f"slack://open?{urlencode({'team': team_id})}" if team_id else "slack://open"
+    def slack(self, team_id: str = "", channel_id: str = "", app_id: str = "") -> str:
+        """The address that opens Slack, as near to where somebody came from as is known.
+
+        Slack's redirect works with and without its desktop app. From a direct message it leads to
+        the one with the app.
+        """
+        team = {"team": team_id} if team_id else {}
+        if team and channel_id.startswith(_CHANNEL):
+            return self._redirect({"channel": channel_id} | team)
+        if app_id:
+            return self._redirect({"app": app_id} | team)
+        return f"slack://open?{urlencode(team)}" if team else "slack://open"
+
+    def _redirect(self, to: dict[str, str]) -> str:
+        host = urlsplit(self.settings.slack_authorize_url)
+        return f"{host.scheme}://{host.netloc}/app_redirect?{urlencode(to)}"
 
     async def refuse(self, _request: Request, error: Any) -> Response:
         """Say that an address leads nowhere, or does not take this method."""

@@ -119,7 +119,7 @@ class Install:
             self.pages.say(
                 f"paymo-xero is installed in {name}",
                 f"Next, type {Typed(Command.CONNECT)} in Slack to connect Paymo and Xero.",
-                slack=self.pages.slack(team_id),
+                slack=self.pages.slack(team_id, app_id=made.app_id or ""),
             )
         )
 

@@ -127,8 +127,9 @@ class Invitation:
     company: str  # Paymo's; "" while not connected
     organisation: str  # Xero's; "" while not connected
     attaches: bool = False  # Paymo's PDFs are attached, which needs one permission more
-    team_id: str = ""  # Slack's, with the channel: where the person goes back to
+    team_id: str = ""  # Slack's, with the channel or our app: where the person goes back to
     channel_id: str = ""
+    app_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ class PageLinks:
             attaches=connection.attach_pdf,
             team_id=row.team_id,
             channel_id=link.channel_id,
+            app_id=row.app_id,
         )
 
     async def find(

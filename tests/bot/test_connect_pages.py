@@ -4,15 +4,17 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import closing
+from html import escape
 from pathlib import Path
 from sqlite3 import connect as open_file
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
 from sqlalchemy import update
 
 from sandbox.slack import View
+from sandbox.slack.state import APP_ID
 from services.model.connection import ConnectionState
 from services.store.tables import Connection, OneTimeLink
 from tests.bot.town import PAYMO_KEY, Town, press
@@ -349,3 +351,15 @@ def _with_fresh_link(town: Town, old: str) -> View | None:
     if view is None or "Connect Paymo" not in text_in(view.payload):
         return None
     return view if link_in(view, "connect_paymo") != old else None
+
+
+async def test_from_a_direct_message_the_end_leads_back_to_the_app_in_any_browser(
+    town: Town,
+) -> None:
+    """Slack's redirect works without its desktop app, too."""
+    await town.slack.command("Anna", town.slack.direct("Anna"), "connect")
+    view = await town.slack.wait_for(lambda: town.slack.top_view("Anna"), 60)
+    done = await press(town.http, link_in(view, "connect_paymo"), api_key=PAYMO_KEY)
+
+    query = escape(urlencode({"app": APP_ID, "team": town.slack.team.id}))
+    assert f'href="{town.slack.url}/app_redirect?{query}">Back to Slack' in done.text

@@ -3,9 +3,10 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import closing
+from html import escape
 from itertools import permutations
 from sqlite3 import connect as open_file
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 
 from bot.install import OPTIONAL, SCOPES
 from sandbox.slack import Message
+from sandbox.slack.state import APP_ID
 from services.store.tables import SlackBot, SlackState, Workspace
 from tests.bot.town import PAYMO_KEY, Town, until
 from tests.bot.town import town as open_town
@@ -57,6 +59,8 @@ async def test_a_workspace_that_installed_the_app_is_answered(many: Town) -> Non
     answer = await many.slack.command(many.anna, many.room, "help")
 
     assert (page.status_code, "is installed in" in page.text) == (200, True)
+    to_us = urlencode({"app": APP_ID, "team": many.slack.team.id})
+    assert f'href="{many.slack.url}/app_redirect?{escape(to_us)}">Back to Slack' in page.text
     assert answer.ok
     assert await bots(many) == [many.slack.team.bot_token]
     async with many.program.core.database.sessions() as session:
