@@ -239,7 +239,9 @@ async def test_the_first_answer_to_each_person_says_once_what_this_is(
     assert not any(each.text == WHAT_IT_IS for each in slack.ephemerals("Anna")[before:])
 
 
-@pytest.mark.parametrize(("is_exporter", "answer"), [(False, "exporter role"), (True, "can be exported again")])
+@pytest.mark.parametrize(
+    ("is_exporter", "answer"), [(False, "exporter role"), (True, "can be exported again")]
+)
 async def test_a_first_press_on_a_card_is_answered_with_what_this_is(
     walk: Walk, answer: str, *, is_exporter: bool
 ) -> None:

@@ -42,7 +42,9 @@ def test_the_introduction_is_attributed_and_safe(name: str) -> None:
 def test_every_channel_is_on_one_page_of_the_list_with_what_it_gets_and_by_whom(name: str) -> None:
     """Of 300, every third of them paused; the pages lead to one another."""
     found = [
-        samples.listening(name, channel_id=f"C1{place:03}", paused_because="" if place % 3 else name)
+        samples.listening(
+            name, channel_id=f"C1{place:03}", paused_because="" if place % 3 else name
+        )
         for place in range(300)
     ]
     seen: list[str] = []
