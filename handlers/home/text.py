@@ -8,7 +8,7 @@ from handlers.connect.text import about
 from handlers.words import Words
 from services.connect.checklists import Overview
 from services.explain.worklist import Line
-from services.model.connection import FEW_CALLS, ConnectionState
+from services.model.connection import ConnectionState
 from services.model.people import Role
 
 _STATES = {
@@ -129,11 +129,7 @@ def problems(overview: Overview) -> list[str]:
         said.append(
             "⚠️ Deletions are paused: many came at once. Decide whether Paymo should follow."
         )
-    said += [f"⚠️ {blocks.render(each)}" for each in overview.warnings]
-    left = overview.day_calls_left
-    if left is not None and left < FEW_CALLS:
-        said.append(f"⚠️ Xero allows only {left} more calls today. Exports come first.")
-    return said
+    return said + [f"⚠️ {blocks.render(each)}" for each in overview.warnings]
 
 
 def more_text(count: int) -> str:

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 import httpx
 
-_SMALLEST_DAY = 1000  # calls: what Xero gives a new app for each organisation
+from services.model.connection import KEPT_OF_A_DAY, SMALLEST_DAY
+
 # Some write what is overdrawn as less than none, or add how long a window is.
 _NUMBER = re.compile(r"(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)(?: *;.*)?")
 
@@ -73,7 +74,7 @@ class Allowance:
     @property
     def kept_for_exports(self) -> int:
         """How many of the day's calls are not spent on sweeps: the last fifth of them."""
-        return max(self.day_most or 0, _SMALLEST_DAY) // 5
+        return max(self.day_most or 0, SMALLEST_DAY) // KEPT_OF_A_DAY
 
     @property
     def is_short(self) -> bool:
@@ -83,7 +84,7 @@ class Allowance:
     @property
     def has_plenty(self) -> bool:
         """Whether there are calls for what nobody waits for: half of the day's are left."""
-        half = max(self.day_most or 0, _SMALLEST_DAY) // 2
+        half = max(self.day_most or 0, SMALLEST_DAY) // 2
         return self.day_left is None or self.day_left >= half
 
 

@@ -20,7 +20,7 @@ CHOOSE = "choose"  # a consent for several organisations waits for the choice
 PURPOSES = {"Paymo": (PAYMO,), "Xero": (XERO, STATE, CHOOSE)}  # of links, by the side they connect
 CONFIRMED = "organisation_confirmed"  # in the audit log
 _LABEL = 80
-_COUNTED = "limit"  # its number is shown as it is now
+_COUNTED = "limit"  # the sync's trouble says it, with the number as it is now
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,6 @@ class Overview:
     swept_at: datetime | None
     sweep_due_at: datetime | None
     sweep_problem: str
-    day_calls_left: int | None
     is_paused: bool
     channels: tuple[str, ...]
     warnings: tuple[str, ...] = ()  # what may soon be a problem
@@ -213,7 +212,6 @@ async def overview_of(session: Session, connection: Connection, role: Role) -> O
         swept_at=connection.swept_at,
         sweep_due_at=sweep.due_at if sweep is not None else None,
         sweep_problem=await schedules.trouble_of(session, connection),
-        day_calls_left=connection.day_calls_left,
         is_paused=connection.is_paused,
         channels=await notices.list_channels(session, connection.id),
         warnings=tuple(said for each, said in connection.warned.items() if each != _COUNTED),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services import compare
-from services.model.connection import FEW_CALLS, ConnectionState
+from services.model.connection import ConnectionState, few_calls
 from services.model.export import Colour, ExportState
 from services.model.invoice import InvoiceState, PaymentKind, PaymentState
 from services.model.jobs import Job, TaskState
@@ -201,10 +201,9 @@ def connected(connection: Connection) -> Iterable[Finding]:
             "Paused: many invoices were deleted or voided at once. Decide if Paymo should follow."
         )
         yield Finding("Deletions", text, Colour.AMBER)
-    left = connection.day_calls_left
-    if left is not None and left < FEW_CALLS:
-        colour = Colour.AMBER if left else Colour.RED
-        yield Finding("Xero’s limit", f"Xero allows {left} more calls today.", colour)
+    if connection.is_short_of_calls:
+        left = connection.day_calls_left or 0
+        yield Finding("Xero’s limit", few_calls(left), Colour.AMBER if left else Colour.RED)
 
 
 def drifted(export: Export | None) -> Iterable[Finding]:

@@ -5,7 +5,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
-FEW_CALLS: Final = 250  # so few that Xero allows for the rest of a day are worth a word
+SMALLEST_DAY: Final = 1000  # calls: what Xero gives a new app for each organisation
+KEPT_OF_A_DAY: Final = 5  # the last fifth of a day's calls is for exports
 
 
 class ConnectionState(StrEnum):
@@ -16,6 +17,14 @@ class ConnectionState(StrEnum):
     BROKEN = "broken"  # one side no longer accepts us; work is parked
     ENDING = "ending"  # somebody disconnects; both sides are being told
     ENDED = "ended"  # links are kept, secrets are gone
+
+
+def few_calls(left: int) -> str:
+    """Say that Xero allows few more calls today, and what we do about it."""
+    return (
+        f"Xero allows {left} more calls today. We keep them for exports and sync once an hour "
+        "until the count starts again."
+    )
 
 
 def mark_of(key: str | None) -> str:

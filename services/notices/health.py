@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from services.model.connection import FEW_CALLS
+from services.model.connection import few_calls
 from services.model.notice import NoticeKind
 from services.model.wording import Command, Moment, Typed
 from services.store import connections, notices, upkeep
@@ -112,12 +112,8 @@ class HealthService:
                 "runs paymo-xero to restart it and check its log."
             )
             yield Concern.CLOCK, said
-        left = connection.day_calls_left
-        if left is not None and left < FEW_CALLS:
-            yield (
-                Concern.LIMIT,
-                f"Xero allows only {left} more calls today. Exports come first, and syncs wait.",
-            )
+        if connection.is_short_of_calls:
+            yield Concern.LIMIT, few_calls(connection.day_calls_left or 0)
         yield from self._silent(vitals)
 
     def _silent(self, vitals: Vitals) -> Iterator[tuple[Concern, str]]:

@@ -176,9 +176,8 @@ class ReconcileStep(OneOffStep):
 
     def _require_calls(self, connection: Connection) -> None:
         """Leave the day's last calls to exports: the row knows what all processes used."""
-        left = connection.day_calls_left
-        xero = self.xero.client(connection.tenant_id, connection.grant_id)
-        if left is not None and left < xero.allowance.kept_for_exports:
+        if connection.is_short_of_calls:
+            left = connection.day_calls_left
             raise Throttled(
                 f"Xero allows {left} more calls today, and we keep them for exports.",
                 retry_after=_HOUR,

@@ -49,6 +49,7 @@ _SHOWING = (
     Connection.created_at,
     Connection.cursor,
     Connection.day_calls_left,
+    Connection.day_calls_kept,
     Connection.paymo_hooks_checked_at,
     Connection.xero_hooked_at,
     Connection.paymo_hooked_at,

@@ -20,6 +20,7 @@ from services.jobs.runner import Runner, ScheduledStep, Turn
 from services.lifecycle import invoice as lifecycle
 from services.lifecycle import payment
 from services.model import chunks
+from services.model.connection import few_calls
 from services.model.invoice import InvoiceState, Links, PaymentKind, PaymentState, Settlement
 from services.model.jobs import Job
 from services.model.people import ReplyTarget
@@ -124,10 +125,7 @@ class _Sweep:
         if allowance.is_short:
             self.pause = max(self.pause, _WHEN_SHORT)
             self.is_limited = True
-            self.trouble = (
-                f"Xero lets the app make {allowance.day_left} more calls today. We keep them for "
-                "exports and sync once an hour until the count starts again."
-            )
+            self.trouble = few_calls(allowance.day_left or 0)
 
     async def _count_former(self) -> int:
         """Return how many invoices of ours are in Xero that no database knows."""
@@ -188,7 +186,9 @@ class _Sweep:
             if self.reread_at is not None:
                 row.cursor, row.reread_at, row.swept_at = self.cursor, self.reread_at, now
             if not isinstance(self.refusal, NotConnected):
-                row.day_calls_left = run.xero.allowance.day_left
+                allowance = run.xero.allowance
+                row.day_calls_left = allowance.day_left
+                row.day_calls_kept = allowance.kept_for_exports
             mirror.merge_left_out(row, "invoices in Xero", self.left_out, self.read)
             await run.tell_caught_up(session, self._counts)
             await self._tell_silence(session)

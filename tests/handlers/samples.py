@@ -66,7 +66,6 @@ def overview(name: str, **changes: Any) -> Overview:
         swept_at=NOW,
         sweep_due_at=None,
         sweep_problem=name,
-        day_calls_left=812,
         is_paused=True,
         channels=("C1", "D1"),
     )

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.model.connection import ConnectionState
+from services.model.connection import KEPT_OF_A_DAY, SMALLEST_DAY, ConnectionState
 from services.model.jobs import Job
 from services.store.types import (
     PAYMO_ID,
@@ -157,6 +157,8 @@ class Connection(Sends, Base):
     swept_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reread_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the nightly full reading
     day_calls_left: Mapped[int | None]
+    # With fewer left, exports alone are sure to get them: then syncs run once an hour.
+    day_calls_kept: Mapped[int] = mapped_column(default=SMALLEST_DAY // KEPT_OF_A_DAY)
     is_paused: Mapped[bool] = mapped_column(default=False)  # the breaker tripped
 
     # Health: when webhooks came last, to ten minutes, and what the owner was warned of.
@@ -174,6 +176,11 @@ class Connection(Sends, Base):
         """Say whether an invoice of this total, in this currency, waits for a second person."""
         limit = self.approve_above
         return limit is not None and (currency != self.base_currency or abs(total) > limit)
+
+    @property
+    def is_short_of_calls(self) -> bool:
+        """Whether Xero allows so few more calls today that they are kept for exports."""
+        return self.day_calls_left is not None and self.day_calls_left < self.day_calls_kept
 
 
 class Schedule(Traced, Leased, Base):

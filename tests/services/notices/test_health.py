@@ -47,7 +47,7 @@ async def ail(bridge: Bridge, concern: Concern) -> None:
             assert schedule is not None
             schedule.due_at = now - timedelta(minutes=20)
         else:
-            row.day_calls_left = 200
+            row.day_calls_left = 199
 
 
 async def heal(bridge: Bridge) -> None:
@@ -57,7 +57,7 @@ async def heal(bridge: Bridge) -> None:
         schedule = await schedules.find(session, row.id, Job.SWEEP)
         assert schedule is not None
         await session.execute(update(Grant).values(expires_at=later))
-        schedule.due_at, row.day_calls_left = later, 900
+        schedule.due_at, row.day_calls_left = later, 1900
 
 
 @pytest.mark.parametrize("concern", [Concern.TOKEN, Concern.CLOCK, Concern.LIMIT])
@@ -125,3 +125,23 @@ async def test_the_disk_is_looked_at_where_the_database_is_a_file(
     assert without.has_room()
     assert without.disk() == {}
     assert set(with_file.disk()) <= {Concern.DISK}
+
+
+@pytest.mark.parametrize(("left", "is_short"), [(1100, False), (700, True)])
+async def test_the_owner_hears_of_xeros_limit_exactly_when_syncs_slow_down(
+    bridge: Bridge, left: int, *, is_short: bool
+) -> None:
+    """By the plan: of 5,000 calls the last 1,000 are for exports."""
+    day = bridge.xero.limits.usages[bridge.xero.books.tenant_id].day
+    bridge.xero.limits.per_day = day.used + 5000
+    await bridge.look()
+    bridge.xero.limits.per_day = day.used + left
+    bridge.clock.turn(minutes=20)
+    await bridge.look()
+    await service(bridge).check()
+    sweep = await bridge.schedule(Job.SWEEP)
+
+    assert (sweep.held_until is not None) is is_short
+    assert ("sync once an hour" in sweep.problem) is is_short
+    assert await told(bridge) == [sweep.problem] * is_short
+    assert await concerns(bridge) == ({Concern.LIMIT} if is_short else set())

@@ -211,6 +211,7 @@ def upgrade() -> None:
         sa.Column("swept_at", UtcDateTime, nullable=True),
         sa.Column("reread_at", UtcDateTime, nullable=True),
         sa.Column("day_calls_left", sa.Integer(), nullable=True),
+        sa.Column("day_calls_kept", sa.Integer(), nullable=False),
         sa.Column("is_paused", sa.Boolean(), nullable=False),
         sa.Column("xero_hooked_at", UtcDateTime, nullable=True),
         sa.Column("paymo_hooked_at", UtcDateTime, nullable=True),
