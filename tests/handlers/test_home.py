@@ -268,7 +268,7 @@ async def test_a_link_is_no_answer_and_greets_nobody(walk: Walk) -> None:
     await walk.type("status", "Ben")
     told = await slack.wait_for(lambda: slack.ephemerals("Ben"))
 
-    assert "access" in told[0].text
+    assert "Connected" in told[0].text
     assert WHAT_IT_IS in told[0].text
 
 
