@@ -226,6 +226,14 @@ async def list_late(
     return [(payment, export) for payment, export in found]
 
 
+async def find_leaving(session: AsyncSession, export_id: int) -> datetime | None:
+    """Return when the last of an export's payments that may go from Paymo is due, if any may."""
+    leaving = Payment.state.in_((PaymentState.CHECKING, PaymentState.REMOVING))
+    due = select(func.max(Payment.due_at)).where(Payment.export_id == export_id, leaving)
+    found: datetime | None = await session.scalar(due)
+    return found
+
+
 async def is_replaced(session: AsyncSession, payment_id: int) -> bool:
     """Say whether another payment replaces this one, as an edit; then its end isn't notified."""
     found = await session.scalar(

@@ -13,7 +13,7 @@ from decimal import Decimal
 from services import money
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.paymo import Payment as Copy
-from services.errors import Lost, NotFound, Rejected, ServiceError
+from services.errors import Lost, NotFound, Rejected, ServiceError, StillUnderWay
 from services.jobs import policy
 from services.jobs.policy import Wait
 from services.jobs.runner import Step, Turn
@@ -266,6 +266,8 @@ class Copying(ExportedInvoice):
                 await self._park(gone=False)
                 return
             amount = self._takeable(invoice)
+            if amount > invoice.left:
+                await self._require_room()
             if why := self._why_not(invoice, amount):
                 await self.ask(why)
                 return
@@ -273,6 +275,13 @@ class Copying(ExportedInvoice):
             known = await self._call(invoice, amount)
         if known is not None:
             await self._record(known)
+
+    async def _require_room(self) -> None:
+        """Raise `StillUnderWay` while another of the invoice's payments is to go from Paymo."""
+        async with self.run.database.sessions() as session:
+            until = await payments.find_leaving(session, self.export.id)
+        if until is not None:
+            raise StillUnderWay(until=max(until, self.run.now()))
 
     def _is_only_told(self) -> bool:
         is_credit = self.payment.kind is not PaymentKind.PAYMENT

@@ -143,3 +143,31 @@ async def test_the_invoice_chosen_last_is_the_one_that_is_shown(bridge: Bridge) 
     shown = await bridge.forms.form(form.draft_id, ANNA)
     assert shown.invoice is not None
     assert (shown.invoice.value, shown.is_reading) == (str(wanted), False)
+
+
+@pytest.mark.parametrize("edited", [1, 2])
+@pytest.mark.parametrize("status", [429, 503])
+async def test_an_edited_payment_waits_until_its_former_copy_is_gone(
+    bridge: Bridge, status: int, edited: int
+) -> None:
+    """Xero lists the new one, but doesn't say yet what became of the old one: nobody is asked."""
+    books, xero_id = bridge.xero.books, invoice_id(bridge)
+    olds = [books.pay(xero_id, Decimal(each), date=DAY) for each in ("100", "15")]
+    await bridge.look()
+    bridge.xero.faults.add(
+        method="GET", path="/Payments/", status=status, headers={"Retry-After": "30"}, times=99
+    )
+    for each in olds[:edited]:
+        books.remove_payment(each.payment_id)
+        books.pay(xero_id, each.amount, date=DAY + timedelta(days=1))
+    await bridge.look()
+    assert paid(bridge) == [Decimal(100), Decimal(15)]
+    bridge.xero.faults.clear()
+    bridge.clock.turn(minutes=1)
+    await bridge.run()
+    assert sorted(paid(bridge)) == [Decimal(15), Decimal(100)]
+    company = bridge.paymo.company
+    assert company.numbered("INV-1").status == "paid"
+    days = {each.paid_on for each in company.payments_of(company.numbered("INV-1").id)}
+    assert DAY + timedelta(days=1) in days
+    assert not [facts for _, facts in await bridge.notices() if facts.get("asked")]
