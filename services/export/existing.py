@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 _NOW = timedelta(0)
 _FRESH = timedelta(minutes=1)
-_EARLIER = timedelta(minutes=10)  # Xero's clock is another one
+_EARLIER = timedelta(days=1)  # Xero's clock is another one, and may be wrong, as may ours
 _HELD = re.compile(
     r"already|unique|assigned|another contact|archived|exist|in use|duplicat", re.IGNORECASE
 )

@@ -27,7 +27,7 @@ import structlog
 from services.clients.http import Bound
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.paymo import Payment as Copy
-from services.errors import Lost, NotConnected, NotFound, Rejected, ServiceError, Throttled
+from services.errors import Lost, NotConnected, NotFound, Rejected, ServiceError, Throttled, Unavailable
 from services.jobs.runner import Turn
 from services.lifecycle import payment
 from services.model.invoice import PaymentState
@@ -131,10 +131,18 @@ class _Additions:
         return [[Copying(self.run, found[key], row) for row in its] for key, its in lanes.items()]
 
     async def _read(self, lanes: Sequence[Sequence[Copying]]) -> Mapping[int, Invoice]:
-        """Return the invoices that Paymo's list shows with all their payments, by id."""
+        """Return the invoices that Paymo's list shows with all their payments, by id.
+
+        None of them where Paymo gives no list, but answers when asked about one alone.
+        """
+        ids = [lane[0].export.paymo_invoice_id for lane in lanes]
         try:
-            return await self.paymo.paid([lane[0].export.paymo_invoice_id for lane in lanes])
+            return await self.paymo.paid(ids)
         except Rejected:
+            return {}
+        except Unavailable:
+            with contextlib.suppress(NotFound, Rejected):
+                await self.paymo.invoice(ids[0])
             return {}
 
     def _plan(self, lane: Sequence[Copying], shown: Mapping[int, Invoice]) -> "_Plan | None":

@@ -15,7 +15,7 @@ from services import compare
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice
 from services.compare import Comparison, Difference, Snapshot, Standing
-from services.errors import Lost, NotFound, Rejected, ServiceError
+from services.errors import Lost, NotFound, Rejected, ServiceError, Unavailable
 from services.lifecycle import invoice as lifecycle
 from services.lifecycle import payment
 from services.model.invoice import InvoiceState, PaymentState
@@ -91,7 +91,7 @@ class _Turn:
     async def _shown(self) -> Mapping[int, Invoice] | None:
         try:
             listed = await self.run.paymo.glance([each.paymo_invoice_id for each in self.found])
-        except Rejected:
+        except (Rejected, Unavailable):
             return None
         return {each.id: each for each in listed}
 

@@ -33,6 +33,7 @@ from services.sync.deletions import run_unsettled
 from services.sync.run import SweepRun, Swept, SyncScreen, settlements_of
 
 _OVERLAP = timedelta(minutes=5)
+_CLOCKS_DIFFER = timedelta(days=1)  # at most, between Xero and us
 _REREAD = timedelta(hours=24)
 _WHEN_SHORT = timedelta(hours=1)
 _NOTED_AT_ONCE = 500  # invoices: a statement holds only so many, and others wait for the write
@@ -141,8 +142,9 @@ class _Sweep:
     async def _read(self) -> None:
         """Note everything that Xero says has changed, then move the cursor."""
         run, connection, now = self.run, self.run.connection, self.run.now()
-        since = (connection.cursor or connection.created_at) - _OVERLAP
+        # The cursor is a time of Xero's own; before the first one there is only our clock.
         newest = connection.cursor
+        since = newest - _OVERLAP if newest else connection.created_at - _CLOCKS_DIFFER
         xero = run.xero
         async for page in xero.invoices_since(since):
             await self._note(page)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -86,6 +87,20 @@ async def test_what_was_sent_unheard_is_found_by_its_number_whatever_xero_made_o
     assert list(bridge.xero.invoices) == [export.xero_invoice_id]
     await bridge.look()
     assert [kind for kind, _ in await bridge.notices()] == ["invoice_exported"]
+
+
+async def test_what_was_sent_unheard_is_found_by_a_clock_that_is_ahead(bridge: Bridge) -> None:
+    """Xero filters no such reference, and remembers for some minutes only what it was sent."""
+    company, number = bridge.paymo.company, f"{LONG}, A"
+    company.edit(company.numbered("INV-1").id, number=number)
+    bridge.xero.books.now = lambda: bridge.clock() - timedelta(hours=1)
+    await bridge.look()
+    bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
+    await press(bridge, number)
+    bridge.xero.replays.remembered.clear()
+    await let_hours_pass(bridge)
+    (export,) = await bridge.exports()
+    assert list(bridge.xero.invoices) == [export.xero_invoice_id]
 
 
 async def test_the_link_decides_between_two_that_are_alike(bridge: Bridge) -> None:

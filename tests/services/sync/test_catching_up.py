@@ -1,6 +1,6 @@
 """Payments of unusual kinds, what is gone already, and coming back after days."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -128,6 +128,15 @@ async def test_e60_very_much_at_once_is_also_told_in_one_line(
     if is_summed_up:
         facts = dict(await bridge.notices())["caught_up"]
         assert (facts["payments"], facts["removals"], facts["deletions"]) == (11, 0, 0)
+
+
+async def test_a_clock_that_is_ahead_of_xeros_passes_over_no_payment(bridge: Bridge) -> None:
+    bridge.xero.books.now = lambda: bridge.clock() - timedelta(hours=1)
+    await bridge.change(created_at=bridge.clock(), cursor=None)
+    bridge.xero.books.pay(xero_id(bridge), Decimal(40), date=DAY)
+    await bridge.look()
+
+    assert copies(bridge) == [(Decimal(40), DAY)]
 
 
 async def test_a_deletion_half_done_that_xero_forgets_asks_a_person(bridge: Bridge) -> None:

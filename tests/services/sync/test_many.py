@@ -128,14 +128,30 @@ async def test_a_limit_stops_all_that_follow_and_loses_nothing(bridge: Bridge) -
     assert sorted(map(str, await told(bridge))) == NUMBERS
 
 
-async def test_a_list_that_is_refused_or_late_holds_up_nothing_for_long(bridge: Bridge) -> None:
-    """Refused, each invoice is read by itself; without an answer all are tried again."""
+@pytest.mark.parametrize("status", [400, 500])
+async def test_lists_that_always_fail_hold_up_nothing(bridge: Bridge, status: int) -> None:
+    """Each invoice is read by itself then, for payments and to see what changed in Paymo."""
     await pay_all(bridge)
-    bridge.paymo.faults.add(method="GET", path="/invoices$", times=3, status=500)
+    bridge.paymo.faults.add(method="GET", path="/invoices$", times=999, status=status, body="{}")
+    await bridge.run(but=[*_OTHERS])
+    assert in_paymo_once(bridge)
+    assert await states(bridge) == [PaymentState.RECORDED] * len(NUMBERS)
+    company = bridge.paymo.company
+    company.delete_invoice(in_paymo(bridge, "INV-4").id)
+    await bridge.look()
+    assert ("invoice_deleted", "INV-4") in [
+        (kind, facts.get("number")) for kind, facts in await bridge.notices()
+    ]
+
+
+async def test_without_any_answer_all_are_tried_again_together(bridge: Bridge) -> None:
+    """Where a single invoice can't be read either, each has the same number of tries."""
+    await pay_all(bridge)
+    bridge.paymo.faults.add(method="GET", path="/invoices", times=999, status=500)
     await bridge.run(but=[*_OTHERS])
     assert await states(bridge) == [PaymentState.ADDING] * len(NUMBERS)
+    assert {row.tries for row in await bridge.payments()} == {1}
     bridge.paymo.faults.clear()
-    bridge.paymo.faults.add(method="GET", path="/invoices$", status=400, body="{}")
     bridge.clock.turn(seconds=30)
     await bridge.run(but=[*_OTHERS])
     assert in_paymo_once(bridge)
