@@ -14,7 +14,7 @@ from services.clients.xero import Contact, XeroClient
 from services.clients.xero import wire as xero_wire
 from services.lifecycle.task import ask_again
 from services.model import days
-from services.store import connections, exports, mirror, tables
+from services.store import connections, contacts, exports, mirror, tables
 from services.store.engine import Database, Session
 from services.store.tables import Connection
 
@@ -32,24 +32,23 @@ async def copy_contacts(
     """Copy what changed, or everything where that was not done since the last night."""
     async with database.sessions() as session:
         known = await connections.get(session, connection_id)
+        ids = await mirror.list_ids(session, connection_id, tables.Contact)
     is_night_over = _is_night_over(known, now) and not xero.allowance.is_short
     since = None if is_night_over else _since(known, now)
-    found = await xero.contacts(changed_since=since)
+    found = await xero.contacts(changed_since=since, known=ids)
     async with database.sessions.begin() as session:
         row = await connections.get(session, connection_id)
         odd = texts_of(xero.left_out)
+        rows = [contact_row(each) for each in found]
+        archived = await contacts.list_archived_ids(session, row.id)
+        restored = any(each["is_active"] and each["contact_id"] in archived for each in rows)
+        row.contacts_read_at = now
         if since is None:
             mirror.note_left_out(row, _NAME, odd)
             row.contacts_whole_at = now
-        else:
-            mirror.merge_left_out(row, _NAME, odd, {each.contact_id for each in found})
-        row.contacts_read_at = now
-        rows = [contact_row(each) for each in found]
-        usable = {each["contact_id"] for each in rows if each["is_active"]}
-        restored = usable & await mirror.list_archived_ids(session, row.id)
-        if since is None:
             await mirror.replace(session, row.id, tables.Contact, rows, odd)
         else:
+            mirror.merge_left_out(row, _NAME, odd, {each.contact_id for each in found})
             await mirror.put_changed(session, row.id, rows)
         await exports.nudge_refused(session, row, now)
         if restored:

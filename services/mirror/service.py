@@ -178,7 +178,9 @@ class MirrorService(ScheduledStep):
             return {}
         now = self.now()
         paymo = self.paymo.client(connection.paymo_api_key, patience=_PATIENCE)
-        clients = [client_row(each) for each in await paymo.clients()]
+        async with self.database.sessions() as session:
+            known = await mirror.list_ids(session, connection.id, tables.Client)
+        clients = [client_row(each) for each in await paymo.clients(known)]
         async with self.database.sessions.begin() as session:
             row = await connections.get(session, connection.id)
             odd = texts_of(paymo.left_out)
@@ -194,6 +196,8 @@ class MirrorService(ScheduledStep):
     async def _copy_headers(self, connection: Connection, paymo: PaymoClient) -> None:
         """Copy the heads of all invoices; where Paymo makes us wait, what was read is kept."""
         progress = self._progress_of(connection)
+        async with self.database.sessions() as session:
+            progress.known = await mirror.list_ids(session, connection.id, tables.InvoiceHeader)
         try:
             found = await paymo.headers(progress=progress)
         except (Throttled, Unavailable) as refusal:

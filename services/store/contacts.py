@@ -48,6 +48,16 @@ async def find_changed(
     return [each for each in rows if known.get(each["contact_id"]) != _values(each)]
 
 
+async def list_archived_ids(session: AsyncSession, connection_id: int) -> set[str]:
+    """Return the contacts that cannot be used."""
+    found = await session.scalars(
+        select(Contact.contact_id).where(
+            Contact.connection_id == connection_id, Contact.is_active.is_(False)
+        )
+    )
+    return set(found)
+
+
 async def find_mark(session: AsyncSession, connection_id: int) -> str:
     """Return a mark that changes with every change of a contact."""
     found = await session.scalar(

@@ -64,7 +64,7 @@ async def replace(
     key = _KEYS[table]
     column = getattr(table, key)
     owner = table.connection_id  # type: ignore[attr-defined]
-    known = set(await session.scalars(select(column).where(owner == connection_id)))
+    known = await list_ids(session, connection_id, table)
     gone = sorted(known - {row[key] for row in rows})
     gone = [] if "" in left_out else [each for each in gone if str(each) not in left_out]
     for some in chunks(gone, _AT_ONCE):
@@ -80,6 +80,15 @@ async def replace(
         rows = await _changed(session, connection_id, table, rows)
     await put(session, connection_id, table, rows)
     return bool(rows or gone)
+
+
+async def list_ids(session: AsyncSession, connection_id: int, table: type[Base]) -> set[Any]:
+    """Return the ids of the rows that the mirror holds."""
+    owner = table.connection_id  # type: ignore[attr-defined]
+    found = await session.scalars(
+        select(getattr(table, _KEYS[table])).where(owner == connection_id)
+    )
+    return set(found)
 
 
 async def put_changed_headers(
@@ -198,16 +207,6 @@ async def list_currencies(session: AsyncSession, connection_id: int) -> Sequence
         select(Currency.code).where(Currency.connection_id == connection_id)
     )
     return found.all()
-
-
-async def list_archived_ids(session: AsyncSession, connection_id: int) -> set[str]:
-    """Return the contacts that cannot be used."""
-    found = await session.scalars(
-        select(Contact.contact_id).where(
-            Contact.connection_id == connection_id, Contact.is_active.is_(False)
-        )
-    )
-    return set(found)
 
 
 async def find_contact(

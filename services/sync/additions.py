@@ -27,7 +27,15 @@ import structlog
 from services.clients.http import Bound
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.paymo import Payment as Copy
-from services.errors import Lost, NotConnected, NotFound, Rejected, ServiceError, Throttled, Unavailable
+from services.errors import (
+    Lost,
+    NotConnected,
+    NotFound,
+    Rejected,
+    ServiceError,
+    Throttled,
+    Unavailable,
+)
 from services.jobs.runner import Turn
 from services.lifecycle import payment
 from services.model.invoice import PaymentState

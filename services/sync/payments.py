@@ -266,8 +266,7 @@ class Copying(ExportedInvoice):
                 await self._park(gone=False)
                 return
             amount = self._takeable(invoice)
-            if amount > invoice.left:
-                await self._require_room()
+            await self._require_room(invoice, amount)
             if why := self._why_not(invoice, amount):
                 await self.ask(why)
                 return
@@ -276,8 +275,10 @@ class Copying(ExportedInvoice):
         if known is not None:
             await self._record(known)
 
-    async def _require_room(self) -> None:
-        """Raise `StillUnderWay` while another of the invoice's payments is to go from Paymo."""
+    async def _require_room(self, invoice: Invoice, amount: Decimal) -> None:
+        """Raise `StillUnderWay` if it doesn't fit until another payment is gone from Paymo."""
+        if amount <= invoice.left:
+            return
         async with self.run.database.sessions() as session:
             until = await payments.find_leaving(session, self.export.id)
         if until is not None:

@@ -4,7 +4,7 @@ The answer to a write is compared with what was asked.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -212,12 +212,31 @@ class PaymoTransport:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a list was read, so that the reading goes on there after a wait."""
+    """How far a list was read, so that the reading goes on there after a wait.
+
+    `known` are ids that the list should hold, unless they are gone.
+    """
 
     page: int = 0
     found: dict[int, Any] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     left_out: list[LeftOut] = field(default_factory=list)
+    known: Collection[int] = ()
+
+    def add(self, rows: Rows[Any]) -> set[str]:
+        """Keep these rows, and return the ids of new ones."""
+        new = set(rows.keys) - self.seen
+        self.seen |= new
+        self.found.update({row.id: row for row in rows.found})
+        self.left_out += rows.left_out
+        return new
+
+    @property
+    def missed(self) -> list[int]:
+        """What may have moved over a page's edge meanwhile."""
+        return (
+            sorted(each for each in self.known if str(each) not in self.seen) if self.page else []
+        )
 
 
 def question(ids: Sequence[int]) -> dict[str, str]:

@@ -4,7 +4,7 @@ Facts: Xero's accounting API pages (requests-and-responses, invoices, payments, 
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from services.clients.allowance import Allowance
 from services.clients.http import ApiClient, Sleep, sleep_for
 from services.clients.messages import messages_of
 from services.clients.xero import wire
-from services.clients.xero.invoices import UNPLAIN, InvoiceCalls
+from services.clients.xero.invoices import IDS, UNPLAIN, InvoiceCalls
 from services.clients.xero.transport import (
     ACCOUNTING,
     ACCOUNTS,
@@ -37,6 +37,7 @@ from services.clients.xero.transport import (
 )
 from services.clients.xero.wire import Allocation, Credit, XeroInvoice
 from services.errors import Forbidden, NotConnected, NotFound, Rejected
+from services.model import chunks
 from services.model.invoice import PaymentKind
 from services.model.jobs import CALL_LIMIT
 from services.money import folded
@@ -44,6 +45,7 @@ from services.money import folded
 log = structlog.get_logger(__name__)
 
 _AT_ONCE = 5  # calls at a time for each organisation
+_MOST_MOVED = 100  # contacts; where more are missing, they are gone
 _ZERO = Decimal(0)
 
 
@@ -126,10 +128,13 @@ class XeroClient(InvoiceCalls):
         """The tax rates."""
         return await self._all("TaxRates", TAX_RATES)
 
-    async def contacts(self, *, changed_since: datetime | None = None) -> Sequence[wire.Contact]:
+    async def contacts(
+        self, *, changed_since: datetime | None = None, known: Collection[str] = ()
+    ) -> Sequence[wire.Contact]:
         """Every contact, or those that changed since a time, archived ones too.
 
-        A page that fails fails the whole.
+        A page that fails fails the whole. Rows move over the pages' edges while we read, so what
+        is `known` and wasn't listed is asked for by its id, unless it is too much to be that.
         """
         headers = if_modified_since(changed_since) if changed_since is not None else {}
         found: dict[str, wire.Contact] = {}
@@ -140,8 +145,15 @@ class XeroClient(InvoiceCalls):
             found.update({each.contact_id: each for each in rows.found})
             self.left_out.extend(rows.left_out)
             if rows.count < CLAMPED or seen >= set(rows.keys):
-                return tuple(found.values())
+                break
             page, seen = page + 1, seen | set(rows.keys)
+        missed = sorted(set(known) - seen - set(rows.keys)) if page > 1 and not headers else []
+        for some in chunks(missed, IDS) if len(missed) <= _MOST_MOVED else ():
+            params = {"IDs": ",".join(some), "page": "1", "includeArchived": "true"}
+            again = await self._rows("Contacts", CONTACTS, params=params)
+            found.update({each.contact_id: each for each in again.found})
+            self.left_out.extend(again.left_out)
+        return tuple(found.values())
 
     async def contact(self, contact_id: str) -> wire.Contact:
         """One contact, whatever its state. Raises `NotFound`, `Unreadable`."""

@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 MOST = 50  # Xero advises as many elements a request at most
 UNPLAIN = re.compile(r"[^!-~]|[,\"'\\]")
-_IDS = 40  # the longest address that Xero takes is not documented
+IDS = 40  # the longest address that Xero takes is not documented
 _LONGEST = 1500  # characters of numbers in an address
 _LIVE = "DRAFT,SUBMITTED,AUTHORISED,PAID"
 _HOLDING = f"{_LIVE},VOIDED"  # a void one keeps its number
@@ -105,7 +105,7 @@ class InvoiceCalls(XeroTransport):
     async def invoices_by_id(self, invoice_ids: Sequence[str]) -> Sequence[XeroInvoice]:
         """These invoices, as many as Xero finds and can be read."""
         found: list[XeroInvoice] = []
-        for some in chunks(invoice_ids, _IDS):
+        for some in chunks(invoice_ids, IDS):
             params = {"IDs": ",".join(some), "Statuses": _ALL, "page": "1", "pageSize": str(PAGE)}
             found += self._readable(await self._rows("Invoices", INVOICES, params=params))
         return found

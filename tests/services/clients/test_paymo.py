@@ -117,6 +117,20 @@ async def test_lists_are_read_to_their_end(bench: Bench) -> None:
     assert [each.query["page"] for each in bench.world.calls("GET", "clients")] == ["0", "1", "2"]
 
 
+async def test_what_moves_to_a_page_that_was_read_is_asked_for_by_its_id(bench: Bench) -> None:
+    company = bench.world.company
+    known = [company.add_client(f"Client {place}").id for place in range(205)]
+    gate = asyncio.Event()
+    second = bench.world.faults.add(path="clients", skip=1, gate=gate)
+    listing = asyncio.create_task(bench.client.clients(known))
+    await second.came.wait()
+    del company.clients[known[3]]
+    gate.set()
+
+    assert {each.id for each in await listing} == {*known}
+    assert len(bench.world.calls("GET", "clients")) == 3 + 1
+
+
 async def test_a_page_that_fails_fails_the_whole_list(bench: Bench) -> None:
     for place in range(150):
         bench.world.company.add_client(f"Client {place}")

@@ -1,10 +1,12 @@
-"""How often Xero's contacts are copied, and what that costs of the day's calls."""
+"""How often Xero's contacts are copied, what that costs of the day's calls, and what moves."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 from sandbox.serving import Seen
 from services.store import mirror
 from services.store.engine import Database
+from services.store.tables import Contact, InvoiceHeader
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Bridge, built_once
 from tests.services.fixtures import bridge_of
@@ -71,9 +73,46 @@ async def test_a_night_brings_everything_once(bridge: Bridge) -> None:
     asked = await hour(bridge, hours=24)
 
     whole = [each for each in asked if "If-Modified-Since" not in each.headers]
-    assert len(whole) == 3  # a page for each thousand
-    assert len(asked) <= 3 + 24
+    assert len(whole) == 3 + 1  # a page for each thousand, and what is missing by its id
+    assert len(asked) <= 4 + 24
     assert (await known(bridge, gone))[0] == ""
+
+
+async def test_a_contact_that_moves_to_a_page_read_before_is_not_gone(bridge: Bridge) -> None:
+    books, gate = bridge.xero.books, asyncio.Event()
+    second = bridge.xero.faults.add(method="GET", path="/Contacts$", skip=1, gate=gate)
+    bridge.clock.turn(hours=24)
+    copying = asyncio.create_task(bridge.copy())
+    await second.came.wait()
+    first = next(iter(books.contacts))
+    books.contacts[first] = books.contacts.pop(first)  # one of page 2 is on page 1 now
+    gate.set()
+    await copying
+
+    assert len(bridge.xero.calls("GET", "/Contacts$")) >= 4
+    async with bridge.database.sessions() as session:
+        assert await mirror.list_ids(session, bridge.connection_id, Contact) == {*books.contacts}
+
+
+async def test_an_invoice_that_moves_to_a_page_read_before_stays_in_the_menus(
+    bridge: Bridge,
+) -> None:
+    company = bridge.paymo.company
+    client = next(iter(company.clients.values()))
+    ids = [company.add_invoice(f"N-{nth}", client, [("Work", "", 1, "1")]).id for nth in range(130)]
+    await hour(bridge)
+    gate = asyncio.Event()
+    second = bridge.paymo.faults.add(method="GET", path="/invoices$", skip=1, gate=gate)
+    bridge.clock.turn(minutes=61)
+    copying = asyncio.create_task(bridge.copy())
+    await second.came.wait()
+    company.delete_invoice(ids[0])  # what comes first on page 2 is on page 1 now
+    gate.set()
+    await copying
+
+    async with bridge.database.sessions() as session:
+        held = await mirror.list_ids(session, bridge.connection_id, InvoiceHeader)
+    assert held >= {*ids[1:]}
 
 
 async def test_while_calls_are_short_nothing_is_copied(bridge: Bridge) -> None:
