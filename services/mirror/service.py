@@ -154,8 +154,7 @@ class MirrorService(ScheduledStep):
             row = await connections.get(session, connection.id)
             read = {str(each["invoice_id"]) for each in rows}
             mirror.merge_left_out(row, _INVOICES, texts_of(paymo.left_out), read)
-            await _note_sent(session, row, rows, self.now())
-            await _note_edited(session, row, rows, is_whole=False)
+            await self._note_news(session, row, rows, is_whole=False)
             if await mirror.put_changed_headers(session, connection.id, rows):
                 await people.outdate(session, row, self.now())
 
@@ -203,6 +202,8 @@ class MirrorService(ScheduledStep):
         except (Throttled, Unavailable) as refusal:
             rows = [_header_row(each) for each in progress.found.values()]
             async with self.database.sessions.begin() as session:
+                row = await connections.get(session, connection.id)
+                await self._note_news(session, row, rows, is_whole=False)
                 await mirror.put(session, connection.id, tables.InvoiceHeader, rows)
             raise _slowed(refusal, len(rows)) from refusal
         del self.progress[connection.id]
@@ -211,10 +212,21 @@ class MirrorService(ScheduledStep):
             row = await connections.get(session, connection.id)
             odd = texts_of(progress.left_out)
             mirror.note_left_out(row, _INVOICES, odd)
-            await _note_sent(session, row, rows, self.now())
-            await _note_edited(session, row, rows, is_whole=True)
+            await self._note_news(session, row, rows, is_whole=True)
             if await mirror.replace(session, connection.id, tables.InvoiceHeader, rows, odd):
                 await people.outdate(session, row, self.now())
+
+    async def _note_news(
+        self,
+        session: Session,
+        connection: Connection,
+        rows: Sequence[dict[str, Any]],
+        *,
+        is_whole: bool,
+    ) -> None:
+        """Note what became sent, and what was edited, before these heads are put in their place."""
+        await _note_sent(session, connection, rows, self.now())
+        await _note_edited(session, connection, rows, is_whole=is_whole)
 
     def _progress_of(self, connection: Connection) -> Progress:
         """How far this process had read, unless that is too long ago to go on with."""
@@ -300,13 +312,17 @@ async def _note_sent(
     """Have those exported that became sent, where automatic export is on.
 
     One that is paid by now went out as well. Nothing that was sent before it was switched on
-    counts, nor what an empty mirror cannot tell.
+    counts, nor what an empty mirror cannot tell. When that was by Paymo's clock nobody knows; with
+    the first copy after it, Paymo's own times begin to count.
     """
-    since = connection.auto_export_since
+    since = connection.auto_export_from or connection.auto_export_since
     if not connection.auto_export or since is None:
         return
-    if await mirror.newest_header(session, connection.id) is None:
+    newest = await mirror.newest_header(session, connection.id)
+    if newest is None:
         return
+    if connection.auto_export_from is None:
+        connection.auto_export_from = max([newest, *(row["updated_on"] for row in rows)])
     sent = [row for row in rows if row["status"] in ISSUED_IN_PAYMO and row["updated_on"] >= since]
     ids = [row["invoice_id"] for row in sent]
     known = await mirror.statuses(session, connection.id, ids)

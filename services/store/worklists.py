@@ -261,6 +261,7 @@ async def switch_on(session: AsyncSession, connection: Connection, now: datetime
     connection.auto_export = True
     # Paymo's times have no fractions of a second.
     connection.auto_export_since = now.replace(microsecond=0)
+    connection.auto_export_from = None
     await schedules.want(session, [connection.id], [Job.MIRROR], now)
 
 

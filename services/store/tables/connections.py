@@ -120,6 +120,7 @@ class Connection(Sends, Base):
     # Above it, and in other currencies, a second person approves; None: nobody has to.
     approve_above: Mapped[Decimal | None] = mapped_column(Money)
     auto_export_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # switched on then
+    auto_export_from: Mapped[datetime | None] = mapped_column(UtcDateTime)  # by Paymo's clock
 
     paymo_company_id: Mapped[int | None] = mapped_column(PAYMO_ID)
     paymo_company_name: Mapped[str] = mapped_column(String(255), default="")

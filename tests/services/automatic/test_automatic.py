@@ -1,6 +1,7 @@
 """Automatic export: what goes by itself, what is asked about, and what stops it."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -137,6 +138,40 @@ async def test_one_that_was_written_and_sent_between_two_looks_goes_as_well(
     await ready(bridge)
     draft(bridge, "INV-1", status="sent")
     await bridge.look()
+
+    assert in_xero(bridge) == ["INV-1"]
+
+
+async def test_a_clock_that_is_ahead_of_paymos_passes_over_nothing(bridge: Bridge) -> None:
+    """What becomes sent is known by Paymo's own times, once they were seen."""
+    bridge.paymo.company.now = lambda: bridge.clock() - timedelta(hours=1)
+    draft(bridge, "INV-1")
+    await bridge.look()
+    await ready(bridge)
+    mark(bridge, "INV-1")
+    draft(bridge, "INV-2", status="sent")
+    await bridge.look()
+
+    assert in_xero(bridge) == ["INV-1", "INV-2"]
+
+
+@pytest.mark.parametrize("fault", [{"status": 500, "times": 3}, {"status": 429}])
+async def test_a_copy_that_is_cut_short_keeps_nothing_from_going(
+    bridge: Bridge, fault: dict[str, Any]
+) -> None:
+    """What became sent is in the part that was read."""
+    draft(bridge, "INV-1")
+    for nth in range(100):
+        draft(bridge, f"OLD-{nth}")
+    await ready(bridge)
+    mark(bridge, "INV-1")
+    bridge.paymo.faults.add(
+        method="GET", path="/invoices$", skip=1, headers={"Retry-After": "90"}, **fault
+    )
+    bridge.clock.turn(minutes=61)
+    await bridge.copy()
+    bridge.clock.turn(minutes=2)
+    await bridge.run()
 
     assert in_xero(bridge) == ["INV-1"]
 

@@ -183,6 +183,7 @@ def upgrade() -> None:
         sa.Column("attach_pdf", sa.Boolean(), nullable=False),
         sa.Column("approve_above", Money, nullable=True),
         sa.Column("auto_export_since", UtcDateTime, nullable=True),
+        sa.Column("auto_export_from", UtcDateTime, nullable=True),
         sa.Column("paymo_company_id", PAYMO_ID, nullable=True),
         sa.Column("paymo_company_name", sa.String(length=255), nullable=False),
         sa.Column("paymo_api_key", Secret, nullable=True),
