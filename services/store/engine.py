@@ -67,6 +67,7 @@ _IN_MEMORY = ("", ":memory:")
 _OWNER_ONLY = 0o600
 _MOST_OPEN = 15
 _RESTED = 1  # seconds
+_CLOSING_TAKES = 2  # seconds, of the ten that whoever stops a container waits
 _COMPANIONS = ("", "-wal", "-shm", "-journal", "-alone")
 
 
@@ -177,10 +178,12 @@ class Database:
         return self.engine.dialect.name == "postgresql"
 
     async def close(self) -> None:
-        """Let go of every connection."""
-        if self.changes.reading is not None:
-            await asyncio.wait([self.changes.reading])
-        await self.engine.dispose()
+        """Let go of every connection; a database that hangs is not waited for."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_TAKES):
+                if self.changes.reading is not None:
+                    await asyncio.wait([self.changes.reading])
+                await self.engine.dispose()
 
 
 def memory_of(session: Session) -> dict[tuple[str, int], Any]:

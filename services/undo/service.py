@@ -253,9 +253,10 @@ class UndoStep(XeroTaskStep):
         how = "deleted" if invoice.status == "DELETED" else "voided"
         async with self.database.sessions.begin() as session:
             await lifecycle.finish(session, about.task, {"how": how})
-            await invoices.mark_undone(session, export, invoice.status)
-            # No sweep follows it from here on, and it had no payment left when it ended.
+            # No sweep follows it from here on, and it had no payment left when it ended. A sweep
+            # locks payments before their invoices, too, so that neither waits for the other.
             await payment.check_all(session, export, now)
+            await invoices.mark_undone(session, export, invoice.status)
             facts = notices.common_facts(export, about.connection, self.links)
             facts |= {"by": about.task.asked_by, "how": how}
             notification = notices.Notification(
