@@ -29,7 +29,7 @@ from services.clients.paymo.wire import (
 )
 from services.clients.rows import Json, Kind, LeftOut, Rows, as_amount, content_of, objects_of
 from services.clients.typed import rows_in
-from services.errors import Forbidden, NotConnected, Rejected, Throttled, Unavailable
+from services.errors import Forbidden, NotConnected, Rejected, Throttled, Unavailable, Unreachable
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -190,6 +190,12 @@ class PaymoTransport:
             if refusal.retry_after > self.patience.left:
                 raise
             return refusal.retry_after
+        except NotConnected as refusal:
+            # A network between us may say so in Paymo's place.
+            if path == COMPANY or await self._is_cut_off():
+                raise
+            text = "Paymo refused our key once, though it still works. Nothing was done."
+            raise Unreachable(text) from refusal
         except Forbidden as refusal:
             if refusal.is_its_own if path == COMPANY else await self._is_cut_off():
                 text = f"Paymo no longer accepts our connection. Connect it again. {refusal}"

@@ -1,10 +1,10 @@
-"""A 403 is a refusal of that one call, unless the account itself is refused as well."""
+"""A 403, or Paymo's 401, is about that one call, unless the account itself is refused as well."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from services.errors import Forbidden, NotConnected, ServiceError
+from services.errors import Forbidden, NotConnected, ServiceError, Unreachable
 from tests.services.clients_bench import PaymoBench, XeroBench, paymo_bench, xero_bench
 
 XERO_SAYS = {
@@ -64,9 +64,13 @@ async def test_xeros_403_is_about_one_call_unless_the_organisation_is_refused_to
         ({"invoices": PAYMO_SAYS, "company": {"status": 401}}, NotConnected),
         ({"invoices": PAGE, "company": PAGE}, Forbidden),
         ({"invoices": PAYMO_SAYS, "company": {"status": 503}}, Forbidden),
+        ({"invoices": {"status": 401}, "company": {"status": 401}}, NotConnected),
+        ({"invoices": {"status": 401}, "company": PAYMO_SAYS}, NotConnected),
+        ({"invoices": {"status": 401}}, Unreachable),
+        ({"invoices": {"status": 401}, "company": {"status": 503}}, Unreachable),
     ],
 )
-async def test_paymos_403_is_about_one_call_unless_the_account_is_refused_too(
+async def test_paymos_refusal_is_about_one_call_unless_the_account_is_refused_too(
     paymo: PaymoBench, faults: Faults, kind: type[ServiceError]
 ) -> None:
     for path, fault in faults.items():

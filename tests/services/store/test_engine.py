@@ -3,11 +3,12 @@
 import asyncio
 import os
 import sqlite3
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, make_url, select, text, update
+from sqlalchemy import URL, insert, make_url, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from bot import telemetry
@@ -88,10 +89,9 @@ async def test_connections_that_were_just_used_may_have_been_ended_meanwhile(
     assert found not in pids
 
 
-@pytest.mark.databases("postgres")
-async def test_a_database_that_hangs_keeps_nobody_from_ending(database_url: str) -> None:
-    address, awake = make_url(database_url), asyncio.Event()
-    awake.set()
+@asynccontextmanager
+async def between(url: URL, awake: asyncio.Event) -> AsyncIterator[str]:
+    """Carry what goes to and from a database, as long as we are awake; yield our own address."""
     sinks: list[asyncio.StreamWriter] = []
 
     async def carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -101,27 +101,34 @@ async def test_a_database_that_hangs_keeps_nobody_from_ending(database_url: str)
             sink.write(data)
 
     async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        socket = f"{address.query['host']}/.s.PGSQL.5432"
-        theirs, ours = await asyncio.open_unix_connection(socket)
+        theirs, ours = await asyncio.open_unix_connection(f"{url.query['host']}/.s.PGSQL.5432")
         await asyncio.gather(carry(reader, ours), carry(theirs, writer))
 
-    between = await asyncio.start_server(join, "127.0.0.1", 0)
-    port = between.sockets[0].getsockname()[1]
-    ours = open_database(f"postgresql://test@127.0.0.1:{port}/{address.database}")
-    async with ours.engine.connect() as connection:
-        raw = (await connection.get_raw_connection()).driver_connection
-    awake.clear()
+    server = await asyncio.start_server(join, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
     try:
-        async with asyncio.timeout(30):
-            await ours.close()
+        yield f"postgresql://test@127.0.0.1:{port}/{url.database}"
     finally:
         awake.set()
-        between.close()
+        server.close()
         for each in sinks:
             each.close()
-        async with asyncio.timeout(60):
-            while raw is not None and not raw.is_closed():
-                await asyncio.sleep(0.01)
+
+
+@pytest.mark.databases("postgres")
+async def test_a_database_that_hangs_keeps_nobody_from_ending(database_url: str) -> None:
+    awake = asyncio.Event()
+    awake.set()
+    async with between(make_url(database_url), awake) as url:
+        ours = open_database(url)
+        async with ours.engine.connect() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+        awake.clear()
+        async with asyncio.timeout(30):
+            await ours.close()
+    async with asyncio.timeout(60):
+        while raw is not None and not raw.is_closed():
+            await asyncio.sleep(0.01)
 
 
 async def test_secrets_of_every_table_outlive_the_key_they_were_written_with(
