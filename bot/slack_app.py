@@ -59,6 +59,7 @@ _NO_INSTALLATION = (
 # Their senders' tokens are gone already.
 _FAREWELLS = frozenset({"app_uninstalled", "tokens_revoked"})
 _PASSED = BoltResponse(status=200)
+_LONGEST_ID = 32  # characters; Slack's have eleven
 _AWAITED: "ContextVar[Departure | None]" = ContextVar("awaited", default=None)
 
 Forget = Callable[[str, str], Awaitable[None]]
@@ -339,13 +340,19 @@ def _person_in(body: Body, context: AsyncBoltContext) -> Person:
     """Return who acts and where, which Bolt finds in every kind of request."""
     name, workspace = labels_of(body)
     return Person(
-        enterprise_id=context.enterprise_id or "",
-        team_id=context.team_id or "",
-        user_id=context.user_id or "",
-        channel_id=context.channel_id or "",
+        enterprise_id=_id(context.enterprise_id),
+        team_id=_id(context.team_id),
+        user_id=_id(context.user_id),
+        channel_id=_id(context.channel_id),
         name=name,
         workspace=workspace,
     )
+
+
+def _id(text: object) -> str:
+    """Return an id of Slack's; what is none names nobody, and no database has to refuse it."""
+    is_one = isinstance(text, str) and len(text) <= _LONGEST_ID and text.isprintable()
+    return str(text) if is_one else ""
 
 
 def _response_url_in(body: Body) -> str:

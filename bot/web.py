@@ -170,9 +170,14 @@ def _named(raw: bytes) -> dict[str, set[str]]:
     for event in events if isinstance(events, list) else []:
         fields = event if isinstance(event, dict) else {}
         tenant_id, its_id = fields.get("tenantId"), fields.get("resourceId")
-        if isinstance(tenant_id, str) and isinstance(its_id, str) and tenant_id and its_id:
+        if _is_id(tenant_id) and _is_id(its_id):
             found.setdefault(tenant_id, set()).add(its_id)
     return found
+
+
+def _is_id(text: Any) -> bool:
+    """Say whether it may be an id of Xero's; one odd event must not hide the others."""
+    return isinstance(text, str) and text != "" and text.isprintable()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from services.model.people import Person
 
 Body = dict[str, Any]
 _LONGEST_ID = 18  # figures; no database takes more
+_LARGEST_KEY = 2**31 - 1  # of a row of ours
 _GONE = "This button no longer works."
 _ABOUT = re.compile(rf"{CONNECTION}-([0-9]{{1,{_LONGEST_ID}}})-[0-9]+")
 
@@ -51,6 +52,17 @@ class Note:
     client_id: int = 0
     batch_id: int = 0
     channel_id: str = ""
+
+    @property
+    def is_sound(self) -> bool:
+        """Say whether we could have written it."""
+        own = (self.draft_id, self.connection_id, self.batch_id)
+        return (
+            all(key_in(str(each)) is not None for each in own)
+            and number_in(str(self.client_id)) is not None
+            and isinstance(self.channel_id, str)
+            and self.channel_id.isprintable()
+        )
 
     def dump(self) -> str:
         """Write it, without what is empty."""
@@ -105,7 +117,7 @@ class SlackRequest:
     def value(self) -> str:
         """What the button that was pressed carries, or the option that was chosen in a menu."""
         action = pressed(self.body)
-        return str((action.get("selected_option") or action).get("value", ""))
+        return str((_object(action, "selected_option") or action).get("value", ""))
 
     @property
     def typed(self) -> str:
@@ -118,7 +130,7 @@ class SlackRequest:
 
     def id_in_value(self, otherwise: str = _GONE) -> int:
         """Return the row that a button is about; raises `NotFound`, which says `otherwise`."""
-        found = number_in(self.value)
+        found = key_in(self.value)
         if found is None:
             raise NotFound(otherwise)
         return found
@@ -178,10 +190,10 @@ def cleaned(body: Any) -> Any:
 def note_of(view: Body) -> Note:
     """Read what we left in a view; anything else counts as nothing."""
     try:
-        kept = json.loads(view.get("private_metadata") or "{}")
-        return Note(**kept)
+        kept = Note(**json.loads(view.get("private_metadata") or "{}"))
     except (ValueError, TypeError):
         return Note()
+    return kept if kept.is_sound else Note()
 
 
 def field_of(view: Body, name: str, block_id: str = "") -> Body:
@@ -200,7 +212,9 @@ def chosen(view: Body, name: str) -> str:
 
 def all_chosen(view: Body, name: str) -> tuple[str, ...]:
     """Return the values of the boxes that are ticked."""
-    return tuple(each["value"] for each in field_of(view, name).get("selected_options") or ())
+    chosen_ones = field_of(view, name).get("selected_options")
+    found = chosen_ones if isinstance(chosen_ones, list) else ()
+    return tuple(str(each.get("value", "")) for each in found if isinstance(each, dict))
 
 
 def day_in(text: str) -> date | None:
@@ -217,6 +231,12 @@ def number_in(text: str) -> int | None:
     return int(text) if is_number else None
 
 
+def key_in(text: str) -> int | None:
+    """Read the id of a row of ours; None when it is not one."""
+    found = number_in(text)
+    return found if found is not None and found <= _LARGEST_KEY else None
+
+
 def pressed(body: Body) -> Body:
     """Return the action that was taken: a button pressed, or an option chosen."""
     action: Body = (body.get("actions") or [{}])[0]
@@ -228,7 +248,7 @@ def connection_in(body: Body) -> int:
     if "view" not in body and "actions" not in body:
         return 0
     named = _ABOUT.fullmatch(str(pressed(body).get("block_id", "")))
-    return int(named[1]) if named else note_of(body.get("view") or {}).connection_id
+    return key_in(named[1]) or 0 if named else note_of(body.get("view") or {}).connection_id
 
 
 def labels_of(body: Body) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from handlers.buttons import check_button
 from handlers.export.listeners import ExportListeners
 from handlers.matching.listeners import MatchingListeners
 from handlers.reply import Screen
-from handlers.routing import SlackRequest, number_in
+from handlers.routing import SlackRequest, key_in
 from services.batch.service import BatchService
 from services.batch.table import BatchForm
 from services.errors import NotAccepted, NotFound
@@ -60,7 +60,7 @@ class BatchListeners:
     async def show_page(self, request: SlackRequest) -> None:
         """Go to the page that the button names, or to the overview."""
         batch_id = await self._marked(request)
-        page = number_in(request.value)
+        page = key_in(request.value)
         form = await self.service.show_page(request.person, batch_id, page)
         await reply.redraw_open(request, batch_view(form))
 

@@ -11,7 +11,7 @@ from handlers.export.text import NO_NUMBER, on_its_way_text, result_text
 from handlers.export.views import export_choice, export_view, result_view
 from handlers.notices.views import card_of, shared_card
 from handlers.reply import Screen, reply_target
-from handlers.routing import SlackRequest, day_in, number_in, pressed
+from handlers.routing import SlackRequest, day_in, key_in, pressed
 from handlers.slack import best_effort
 from services.connect.service import WorkspaceService
 from services.errors import NotAccepted
@@ -109,7 +109,7 @@ class ExportListeners:
 
     async def refresh(self, request: SlackRequest) -> None:
         """Read Xero and Paymo again."""
-        draft_id = number_in(request.value) or request.note.draft_id
+        draft_id = key_in(request.value) or request.note.draft_id
         form = await self.forms.refresh(draft_id, request.person)
         await reply.redraw_open(request, export_view(form, request.note.channel_id))
 
@@ -137,7 +137,7 @@ class ExportListeners:
     async def approve(self, request: SlackRequest) -> None:
         """Approve, as the second person, what the message shows."""
         export_id, _, seen = request.value.partition(":")
-        said = await self.requests.approve(request.person, number_in(export_id) or 0, seen)
+        said = await self.requests.approve(request.person, key_in(export_id) or 0, seen)
         await reply.decided(request, said)
 
     async def cancel(self, request: SlackRequest) -> None:

@@ -168,7 +168,7 @@ class NoticeListeners:
         """Subscribe the chosen channel."""
         view = request.view
         channel_id = str(field_of(view, names.CHANNEL).get("selected_conversation") or "")
-        topics = [Topic(each) for each in all_chosen(view, names.EVENTS)]
+        topics = [each for each in Topic if each in all_chosen(view, names.EVENTS)]
         person = replace(request.person, channel_id=channel_id)
         if await self.service.listening(person, channel_id) is None:
             await require_ours(request, channel_id)

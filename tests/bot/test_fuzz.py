@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -258,6 +259,53 @@ def test_whatever_slack_signs_is_answered_and_no_handler_stumbles(
         "application/x-www-form-urlencoded",
     )
     assert door.is_well()
+
+
+HUGE, ODD = "9" * 18, '{"draft_id": 1e300}'
+# What a database of another kind would refuse: larger keys, other types, and U+0000.
+UNFIT: tuple[dict[str, Any], ...] = (
+    {"type": "block_actions", **KINDS["block_actions"](Action.UNDO, HUGE, {})},
+    {"type": "block_actions", **KINDS["block_actions"](Action.AS_DRAFT, HUGE, {})},
+    {"type": "block_actions", "actions": [{"action_id": "contact", "selected_option": "x"}]},
+    {"type": "view_submission", **KINDS["view_submission"]("export", ODD, {})},
+    {"type": "view_submission", **KINDS["view_submission"]("export", '{"draft_id": "x"}', {})},
+    {"type": "view_submission", **KINDS["view_submission"]("export_all", '{"batch_id": {}}', {})},
+    {
+        "type": "view_submission",
+        **KINDS["view_submission"]("connect", '{"channel_id": "\\u0000"}', {}),
+    },
+    {
+        "type": "view_submission",
+        **KINDS["view_submission"](
+            "subscribe", "", {"events": {"events": {"selected_options": [None, {}]}}}
+        ),
+    },
+    {"type": "block_suggestion", **KINDS["block_suggestion"]("contact", ODD, {})},
+    {"type": "block_actions", **KINDS["block_actions"]("why", "1", {}), "team": {"id": "T\0"}},
+    {"command": "/paymo-xero", "text": "status", "channel_id": "C\0"},
+)
+
+
+@pytest.mark.databases("postgres")
+async def test_what_postgresql_would_refuse_does_not_reach_it(database_url: str) -> None:
+    async with open_town(database_url) as town:
+        door = Door(asyncio.get_running_loop(), town)
+        await connected(
+            town.program.core.database, town.slack.team.id, owner_id=town.anna.id, created_at=NOW
+        )
+        usually = usual(door)
+        for unfit in UNFIT:
+            if "command" in unfit:
+                body = urlencode({"team_id": town.slack.team.id, "user_id": town.anna.id, **unfit})
+            else:
+                body = urlencode({"payload": json.dumps({**usually, **unfit})})
+            sent = town.slack.door.sign(body.encode(), "application/x-www-form-urlencoded")
+            answer = await _soon(
+                town.http.post("/slack/events", content=sent.body, headers=sent.headers)
+            )
+            assert answer.status_code < 500
+        await _soon(town.program.core.tasks.drain(timedelta(seconds=LONGEST)))
+        assert door.is_well()
 
 
 @few
