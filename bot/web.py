@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from slack_sdk.signature import SignatureVerifier
@@ -175,7 +175,7 @@ def _named(raw: bytes) -> dict[str, set[str]]:
     return found
 
 
-def _is_id(text: Any) -> bool:
+def _is_id(text: object) -> TypeGuard[str]:
     """Say whether it may be an id of Xero's; one odd event must not hide the others."""
     return isinstance(text, str) and text != "" and text.isprintable()
 
