@@ -13,7 +13,7 @@ from decimal import Decimal
 from services import money
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.paymo import Payment as Copy
-from services.errors import Lost, NotFound, Rejected, ServiceError, StillUnderWay
+from services.errors import Lost, NotFound, Rejected, ServiceError
 from services.jobs import policy
 from services.jobs.policy import Wait
 from services.jobs.runner import Step, Turn
@@ -266,7 +266,7 @@ class Copying(ExportedInvoice):
                 await self._park(gone=False)
                 return
             amount = self._takeable(invoice)
-            await self._require_room(invoice, amount)
+            await self.require_room(amount - invoice.left)
             if why := self._why_not(invoice, amount):
                 await self.ask(why)
                 return
@@ -274,15 +274,6 @@ class Copying(ExportedInvoice):
             known = await self._call(invoice, amount)
         if known is not None:
             await self._record(known)
-
-    async def _require_room(self, invoice: Invoice, amount: Decimal) -> None:
-        """Raise `StillUnderWay` if it doesn't fit until another payment is gone from Paymo."""
-        if amount <= invoice.left:
-            return
-        async with self.run.database.sessions() as session:
-            until = await payments.find_leaving(session, self.export.id)
-        if until is not None:
-            raise StillUnderWay(until=max(until, self.run.now()))
 
     def _is_only_told(self) -> bool:
         is_credit = self.payment.kind is not PaymentKind.PAYMENT
@@ -396,8 +387,7 @@ def key_of(copy: Copy) -> str:
 
 def notes_of(row: Payment) -> str:
     """Return a copy's notes: the kind of credit, if any, then the marker."""
-    is_cash = row.kind is PaymentKind.PAYMENT
-    return _marker(row) if is_cash else f"{row.label} · {_marker(row)}"
+    return _marker(row) if row.kind is PaymentKind.PAYMENT else f"{row.label} · {_marker(row)}"
 
 
 def _find_copy(invoice: Invoice, row: Payment) -> Copy | None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from services.clients.paymo import Company, PaymoClient, PaymoClients
 from services.clients.xero import XeroClient, XeroClients, XeroInvoice, applied_credits
-from services.errors import Lost, NotConnected, NotFound, ServiceError
+from services.errors import Lost, NotConnected, NotFound, ServiceError, StillUnderWay
 from services.jobs.policy import Wait
 from services.jobs.runner import Runner, Step, Turn
 from services.model import days
@@ -155,6 +155,15 @@ class ExportedInvoice:
 
     run: SweepRun
     export: Export
+
+    async def require_room(self, missing: Decimal) -> None:
+        """Raise `StillUnderWay` if room is missing and another payment is to go from Paymo."""
+        if missing <= 0:
+            return
+        async with self.run.database.sessions() as session:
+            until = await payments.find_leaving(session, self.export.id)
+        if until is not None:
+            raise StillUnderWay(until=max(until, self.run.now()))
 
     async def tell_received(self, session: Session, payment: Payment, **more: Any) -> None:
         """Tell a payment, or why it was not recorded; an edited one once, as a change."""
