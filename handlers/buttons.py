@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from handlers import blocks, names
 from handlers.blocks import Block
 from services.model.actions import Action
+from services.model.export import Verdict
 
 TEXTS = {
     Action.RETRY: "Try Again",
@@ -108,7 +109,7 @@ def check_button() -> Block:
 
 def match_button(missing: str, client_id: int) -> Block:
     """Draw what asks for the contact or the account that all of a client's invoices wait for."""
-    text = "Choose Account" if missing == "account" else "Match Client"
+    text = "Choose Account" if missing == Verdict.ACCOUNT else "Match Client"
     return blocks.button(text, names.MATCH_CLIENT, client_id)
 
 

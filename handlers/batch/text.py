@@ -3,41 +3,26 @@
 from collections.abc import Iterator, Sequence
 
 from handlers.blocks import counted, one_line, render_line, shorten
-from services.batch.table import (
-    ACCOUNT,
-    CONTACT,
-    HELD,
-    OLD,
-    OTHER,
-    READY,
-    SKIPPED,
-    TAKEN,
-    TAX,
-    UNDONE,
-    UNTAXED,
-    BatchForm,
-    BatchGroup,
-    BatchLine,
-    Missing,
-)
-from services.model.export import ExportState
+from handlers.export.text import fitted
+from services.batch.table import BatchForm, BatchGroup, BatchLine, Missing
+from services.model.export import ExportState, Verdict
 from services.model.wording import some_of
 
 GONE = "This batch is over. Type the command again."
 READING = "⏳ Reading Paymo’s invoices…"
 CUT = "See Xero and /paymo-xero status for the rest."
 _HEADINGS = {
-    READY: "✅ Ready",
-    UNDONE: "↩️ Undone before",
-    SKIPPED: "◻️ Not selected",
-    CONTACT: "👤 Needs a contact",
-    ACCOUNT: "📒 Needs an account",
-    UNTAXED: "⚖️ Needs a tax rate for lines without tax",
-    TAX: "⚖️ Tax rate is missing or differs",
-    OLD: "📅 Too old, or in a locked period",
-    HELD: "🔁 Number already in Xero",
-    TAKEN: "🔁 Already exported or on its way",
-    OTHER: "⛔ Needs a fix",
+    Verdict.READY: "✅ Ready",
+    Verdict.UNDONE: "↩️ Undone before",
+    Verdict.SKIPPED: "◻️ Not selected",
+    Verdict.CONTACT: "👤 Needs a contact",
+    Verdict.ACCOUNT: "📒 Needs an account",
+    Verdict.UNTAXED: "⚖️ Needs a tax rate for lines without tax",
+    Verdict.TAX: "⚖️ Tax rate is missing or differs",
+    Verdict.OLD: "📅 Too old, or in a locked period",
+    Verdict.HELD: "🔁 Number already in Xero",
+    Verdict.TAKEN: "🔁 Already exported or on its way",
+    Verdict.OTHER: "⛔ Needs a fix",
 }
 MOST_LINES = 300  # of what goes or went; a table of 300 invoices shows every one
 _MOST_OTHERS = 60  # of any other group
@@ -47,7 +32,7 @@ _LONGEST_REASON = 220
 _LONGEST_NAME = 40
 _LONGEST_TEXT = 3000
 _BAR = 10
-_ONE_BY_ONE = {TAX, OLD, OTHER}
+_ONE_BY_ONE = {Verdict.TAX, Verdict.OLD, Verdict.OTHER}
 _ONE = "To fix one, type `/paymo-xero export` and its number."
 DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
 
@@ -89,7 +74,7 @@ def unknown_text(form: BatchForm) -> str:
 
 def missing_text(missing: Missing) -> str:
     """Say what a client needs, and how many invoices wait for it."""
-    needed = "a contact" if missing.what == CONTACT else "an account"
+    needed = "a contact" if missing.what == Verdict.CONTACT else "an account"
     held = counted(missing.count, "invoice")
     return f"*{short_name(missing.name)}* needs {needed} · holds up {held}"
 
@@ -101,14 +86,14 @@ def more_missing_text(count: int) -> str:
 
 def untaxed_text(form: BatchForm) -> str:
     """Say that lines without tax need a rate, and how many invoices wait for it."""
-    held = counted(form.count(UNTAXED), "invoice")
+    held = counted(form.count(Verdict.UNTAXED), "invoice")
     return f"*Lines without tax* need one of Xero’s 0% rates · holds up {held}"
 
 
 def overview_text(form: BatchForm) -> str:
     """Say how many of the invoices are ready."""
     since = f" dated {render_line(form.since)} or later" if form.since else ""
-    ready = form.count(READY)
+    ready = form.count(Verdict.READY)
     verb = "is" if ready == 1 else "are"
     said = f"*{ready} of {counted(form.total, 'sent invoice')}{since} {verb} ready to export.*"
     return f"{said} Nothing is exported until you choose to."
@@ -132,7 +117,8 @@ def selected_text(form: BatchForm) -> str:
 
 def box_label(group: BatchGroup, at: int, count: int) -> str:
     """Name the invoices of one group of boxes; a screen reader has nothing else."""
-    what = "Undone invoices to export again" if group.verdict == UNDONE else "Invoices to export"
+    is_undone = group.verdict == Verdict.UNDONE
+    what = "Undone invoices to export again" if is_undone else "Invoices to export"
     last = f"–{at + count}" if count > 1 else ""
     return f"{what}: {at + 1}{last} of {len(group.lines)}"
 
@@ -144,7 +130,7 @@ def page_text(form: BatchForm, page: int, pages: int) -> str:
 
 def needs_text(line: BatchLine) -> str:
     """Name an invoice, and say what stops it."""
-    return f"{invoice_line(line)}\n_{_reason(line)}_" if line.reason else invoice_line(line)
+    return f"{invoice_line(line)}\n_{_reason(line)}_" if _reason(line) else invoice_line(line)
 
 
 def former_text(line: BatchLine) -> str:
@@ -155,7 +141,7 @@ def former_text(line: BatchLine) -> str:
 def group_heading(group: BatchGroup) -> str:
     """Name a group, with the number of its invoices and their sums."""
     totals = "".join(f" · {one_line(each)}" for each in group.totals)
-    return f"*{_HEADINGS.get(group.verdict, group.verdict)}: {len(group.lines)}*{totals}"
+    return f"*{_HEADINGS[group.verdict]}: {len(group.lines)}*{totals}"
 
 
 def group_lines(group: BatchGroup) -> Iterator[str]:
@@ -163,10 +149,10 @@ def group_lines(group: BatchGroup) -> Iterator[str]:
     yield group_heading(group)
     if group.verdict in _ONE_BY_ONE:
         yield f"_{_ONE}_"
-    most = MOST_LINES if group.verdict == READY else _MOST_OTHERS
+    most = MOST_LINES if group.verdict == Verdict.READY else _MOST_OTHERS
     for place, line in enumerate(group.lines[:most]):
         yield invoice_line(line)
-        if line.reason and (group.verdict == READY or place < _MOST_REASONS):
+        if _reason(line) and (group.verdict == Verdict.READY or place < _MOST_REASONS):
             yield f"      _{_reason(line)}_"
     if len(group.lines) > most:
         yield f"… and {len(group.lines) - most} more"
@@ -183,7 +169,7 @@ def short_name(name: str) -> str:
 
 
 def _reason(line: BatchLine) -> str:
-    return shorten(render_line(line.reason), _LONGEST_REASON)
+    return fitted(line.reason, line.cure, _LONGEST_REASON)
 
 
 def bar(done: int, total: int) -> str:

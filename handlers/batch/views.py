@@ -34,18 +34,9 @@ from handlers.buttons import fix_button, match_button
 from handlers.export.views import route_line
 from handlers.reply import CLOSE
 from handlers.routing import Body, Note, field_of, number_in
-from services.batch.table import (
-    READY,
-    SELECTABLE,
-    TAKEN,
-    UNTAXED,
-    BatchForm,
-    BatchGroup,
-    BatchLine,
-    Missing,
-)
+from services.batch.table import BatchForm, BatchGroup, BatchLine, Missing
 from services.model import chunks
-from services.model.export import BatchState, ExportState, Marks
+from services.model.export import SELECTABLE, BatchState, ExportState, Marks, Verdict
 from services.model.people import Option
 
 TITLE = "Export Invoices"
@@ -119,9 +110,9 @@ def _way_on(form: BatchForm, group: BatchGroup, page: int) -> Block:
     held_by = [each for each in form.missing if each.what == group.verdict]
     if held_by:
         return match_button(held_by[0].what, held_by[0].client_id)
-    if group.verdict == UNTAXED and form.untaxed_options:
+    if group.verdict == Verdict.UNTAXED and form.untaxed_options:
         return _zero_rates(form)
-    if group.verdict == READY:
+    if group.verdict == Verdict.READY:
         text, style = "Export Invoices…", "primary"
     else:
         text, style = "See Invoices", ""
@@ -157,7 +148,7 @@ def _page(form: BatchForm, page: int) -> list[Block]:
 
 
 def _rows(form: BatchForm, group: BatchGroup, at: int, shown: Sequence[BatchLine]) -> list[Block]:
-    if group.verdict == TAKEN:
+    if group.verdict == Verdict.TAKEN:
         return blocks.paragraphs(map(needs_text, shown))
     if group.verdict not in SELECTABLE:
         return [
@@ -261,7 +252,7 @@ def _zero_rates(form: BatchForm) -> Block:
 
 def _progress(form: BatchForm) -> list[Block]:
     waiting = len(form.sent_as(ExportState.QUEUED, ExportState.SENDING, ExportState.UNKNOWN))
-    waiting += form.count(READY)
+    waiting += form.count(Verdict.READY)
     done, failed = len(form.sent_as(*DONE)), len(form.sent_as(ExportState.FAILED))
     total = done + failed + waiting
     return [

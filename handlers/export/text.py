@@ -1,6 +1,5 @@
 """The sentences of an export: its form, and how it ended."""
 
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -39,8 +38,6 @@ MOST_LINES = 60
 _LONGEST_TITLE = 150
 _LONGEST_DESCRIPTION = 300
 _SHORTEST_FACT = 20
-_CURE = re.compile(r"(?<=[.!?] )(?:Add|Change|Choose|Give|Restore|Round|Set|Use)\b")
-_EXAMPLES = re.compile(r" \([^()]*(?:\([^()]*\)[^()]*)*\)")  # brackets, also with some inside
 CHECK_SIGNS = {
     Colour.GREEN: "*OK:*",
     Colour.AMBER: "*Note:*",
@@ -118,18 +115,15 @@ def verdict(reds: Sequence[Check], notes: int, *, is_pressed: bool) -> str:
     if not is_pressed:
         return things
     head = f"*Not exported: {things}.*"
-    return f"{head} {_with_cure(render_line(reds[0].text), LONGEST_ALERT - len(head) - 1)}"
+    return f"{head} {fitted(reds[0].fact, reds[0].cure, LONGEST_ALERT - len(head) - 1)}"
 
 
-def _with_cure(text: str, room: int) -> str:
-    """Cut the facts, which come first, or leave out examples, so that what to do stays whole."""
-    for said in (text, _EXAMPLES.sub("", text)):
-        for start in (0, *(each.start() for each in _CURE.finditer(said))):
-            fact, cure = said[:start].rstrip(), said[start:]
-            left = room - len(cure) - 1
-            if len(cure) <= room:
-                return f"{shorten(fact, left)} {cure}".strip() if left >= _SHORTEST_FACT else cure
-    return text
+def fitted(fact: str, cure: str, room: int) -> str:
+    """Write what is wrong and what to do, in `room` characters; the fact is cut first."""
+    said = shorten(render_line(cure), room) if cure else ""
+    left = room - len(said) - 1
+    shown = shorten(render_line(fact), left) if fact and left >= _SHORTEST_FACT else ""
+    return f"{shown} {said}".strip()
 
 
 def check_line(check: Check) -> str:

@@ -7,18 +7,6 @@ from datetime import date, datetime, timedelta
 import structlog
 
 from services import money
-from services.batch.table import (
-    ACCOUNT,
-    CONTACT,
-    HELD,
-    OLD,
-    OTHER,
-    READY,
-    TAKEN,
-    TAX,
-    UNDONE,
-    UNTAXED,
-)
 from services.clients.paymo import Invoice, PaymoClient, PaymoClients
 from services.clients.rows import LeftOut
 from services.clients.xero import XeroClients
@@ -33,7 +21,7 @@ from services.mapping.checks import Case, examine
 from services.mapping.taxes import UNTAXED_CHOICE
 from services.mirror.lists import client_row
 from services.model import days
-from services.model.export import Check, Colour
+from services.model.export import Check, Colour, Verdict
 from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links
 from services.model.wording import Command, Day, Typed
 from services.store import batches, exports, mirror, numbered
@@ -44,17 +32,17 @@ log = structlog.get_logger(__name__)
 
 _FRESH = timedelta(minutes=1)
 # What an answer about a client or about lines without tax can change, and what is on its way.
-_ANSWERABLE = (CONTACT, ACCOUNT, TAX, UNTAXED, TAKEN)
-_NOBODY_HOLDS: Mapping[int, str] = {}
+_ANSWERABLE = (Verdict.CONTACT, Verdict.ACCOUNT, Verdict.TAX, Verdict.UNTAXED, Verdict.TAKEN)
+_NOBODY_HOLDS: Mapping[int, tuple[str, str]] = {}
 _YEAR = timedelta(days=365)
 _VERDICT_OF = {
-    "contact": CONTACT,
-    "contact_taken": CONTACT,
-    "account": ACCOUNT,
-    "tax": TAX,
-    "untaxed": TAX,
-    UNTAXED_CHOICE: UNTAXED,
-    "locked": OLD,
+    "contact": Verdict.CONTACT,
+    "contact_taken": Verdict.CONTACT,
+    "account": Verdict.ACCOUNT,
+    "tax": Verdict.TAX,
+    "untaxed": Verdict.TAX,
+    UNTAXED_CHOICE: Verdict.UNTAXED,
+    "locked": Verdict.OLD,
 }
 # What no answer about the client helps with is said first.
 _RANK = {"contact": 1, "contact_taken": 1, "account": 2, "tax": 3, "untaxed": 3, UNTAXED_CHOICE: 4}
@@ -67,7 +55,7 @@ class Situation:
     proposer: Proposer
     ledgers: Mapping[tuple[str, str], LedgerSettings]  # by contact and client's name
     taken: Mapping[int, str]  # why an invoice cannot go out anew, by Paymo's id
-    held: Mapping[int, str]  # that Xero knows its number from somewhere else, likewise
+    held: Mapping[int, tuple[str, str]]  # that Xero has its number, and what to do
     former: Mapping[int, str]  # that it was in Xero before, likewise
     undone: Collection[int]  # which of these were undone
     today: date
@@ -78,18 +66,19 @@ class Situation:
         """Set where a row's invoice would go, and its verdict: the first obstacle, or ready."""
         row.contact_id = self.proposer.contact_of(invoice)
         row.account_id = self.proposer.account_of(invoice)
-        row.verdict, row.reason = self._verdict(row, invoice)
-        row.is_selected = row.verdict == READY
+        row.verdict, row.reason, row.cure = self._verdict(row, invoice)
+        row.is_selected = row.verdict == Verdict.READY
 
-    def _verdict(self, row: BatchRow, invoice: Invoice) -> tuple[str, str]:
+    def _verdict(self, row: BatchRow, invoice: Invoice) -> tuple[Verdict, str, str]:
         if taken := self.taken.get(invoice.id):
-            return TAKEN, taken
+            return Verdict.TAKEN, taken, ""
         if held := self.held.get(invoice.id):
-            return HELD, held
+            return Verdict.HELD, *held
         if self.is_all and invoice.issued_on < self.today - _YEAR:
-            return OLD, (
-                f"Dated {Day(invoice.issued_on)}, more than 12 months ago. To export it anyway: "
-                f"{Typed(Command.EXPORT, invoice.number)}"
+            return (
+                Verdict.OLD,
+                f"Dated {Day(invoice.issued_on)}, more than 12 months ago.",
+                f"To export it anyway, type {Typed(Command.EXPORT, invoice.number)}",
             )
         choice = ExportChoice(
             invoice_id=invoice.id,
@@ -100,9 +89,9 @@ class Situation:
         ledger = self.ledgers[row.contact_id, invoice.client_name]
         red = _worst(examine(Case(invoice, choice, ledger)))
         if red is not None:
-            return _VERDICT_OF.get(red.name, OTHER), red.text
-        word = UNDONE if self.is_all and invoice.id in self.undone else READY
-        return word, self.former.get(invoice.id, "")
+            return _VERDICT_OF.get(red.name, Verdict.OTHER), red.fact, red.cure
+        word = Verdict.UNDONE if self.is_all and invoice.id in self.undone else Verdict.READY
+        return word, self.former.get(invoice.id, ""), ""
 
 
 def _worst(checks: tuple[Check, ...]) -> Check | None:
@@ -164,11 +153,13 @@ class TableReader:
             ticked = [row.is_selected for row in moved]
             await _judge(session, connection, batch, moved)
             for row, was in zip(moved, ticked, strict=True):
-                row.is_selected = was and row.verdict != UNDONE
+                row.is_selected = was and row.verdict != Verdict.UNDONE
         return bool(moved)
 
-    async def _held(self, connection: Connection, invoices: Sequence[Invoice]) -> dict[int, str]:
-        """Return which of these have a number that Xero knows from somewhere else, and say so."""
+    async def _held(
+        self, connection: Connection, invoices: Sequence[Invoice]
+    ) -> dict[int, tuple[str, str]]:
+        """Return which of these have a number that Xero knows from elsewhere, and what to do."""
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
         numbers = {
             money.folded(each.number): each for each in invoices if money.fits_number(each.number)
@@ -180,9 +171,8 @@ class TableReader:
             return {}
         return {
             invoice.id: (
-                f"{connection.organisation_name} already has an invoice with the number "
-                f"{invoice.number}. To link it, or to export without the number: "
-                f"{Typed(Command.EXPORT, invoice.number)}"
+                f"{connection.organisation_name} already has another invoice {invoice.number}.",
+                f"To link it or drop its number, type {Typed(Command.EXPORT, invoice.number)}",
             )
             for number, invoice in numbers.items()
             if number in holders and Links.paymo_id(holders[number].url) != invoice.id
@@ -194,13 +184,14 @@ async def judge_again(
 ) -> None:
     """Judge the rows anew that an answer can release, and that of an invoice just read again."""
     rows: list[BatchRow] = []
-    held: dict[int, str] = {}
+    held: dict[int, tuple[str, str]] = {}
     for row in await batches.list_rows(session, batch.id):
         is_fixed = fixed is not None and row.paymo_invoice_id == fixed.id
         if row.export_id is not None or not (is_fixed or row.verdict in _ANSWERABLE):
             continue
-        if row.verdict == HELD and fixed is not None and row.number == fixed.number:
-            held[row.paymo_invoice_id] = row.reason  # only a read of Xero finds the number free
+        if row.verdict == Verdict.HELD and fixed is not None and row.number == fixed.number:
+            # Only a read of Xero finds the number free.
+            held[row.paymo_invoice_id] = row.reason, row.cure
         if fixed is not None and is_fixed:
             _fill(row, fixed)
         if row.invoice is not None:
@@ -211,7 +202,7 @@ async def judge_again(
 def _has_moved(row: BatchRow, connection: Connection, known: Mapping[int, Export]) -> bool:
     latest = known.get(row.paymo_invoice_id)
     taken = claims.why_taken(latest, connection) if latest is not None else ""
-    return taken != (row.reason if row.verdict == TAKEN else "")
+    return taken != (row.reason if row.verdict == Verdict.TAKEN else "")
 
 
 async def _judge(
@@ -219,7 +210,7 @@ async def _judge(
     connection: Connection,
     batch: Batch,
     rows: Sequence[BatchRow],
-    held: Mapping[int, str] = _NOBODY_HOLDS,
+    held: Mapping[int, tuple[str, str]] = _NOBODY_HOLDS,
 ) -> None:
     invoices = [Invoice.from_json(row.invoice or {}) for row in rows]
     # What was suggested stays suggested, so nobody is compared with thousands of contacts here.
@@ -346,8 +337,9 @@ def _odd_row(batch: Batch, invoice_id: int, odd: LeftOut, head: InvoiceHeader | 
         total=head.total if head else None,
         currency=head.currency[:8] if head else "",
         seen_updated_on=head.updated_on if head else None,
-        verdict=OTHER,
-        reason=f"Part of {odd} can't be read. Check it there, then try again.",
+        verdict=Verdict.OTHER,
+        reason=f"Part of {odd} can't be read.",
+        cure="Check it there, then try again.",
     )
 
 

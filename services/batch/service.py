@@ -8,15 +8,7 @@ from functools import partial
 from services.batch import reading
 from services.batch.groups import GroupSender
 from services.batch.reading import TableReader
-from services.batch.table import (
-    READY,
-    TAKEN,
-    BatchForm,
-    BatchScreen,
-    form_of,
-    take_selected,
-    tell_ended,
-)
+from services.batch.table import BatchForm, BatchScreen, form_of, take_selected, tell_ended
 from services.clients.paymo import Invoice
 from services.errors import AlreadyRequested, ServiceError
 from services.export import claims, courtesies, forms, refusals
@@ -30,7 +22,7 @@ from services.lifecycle.task import ask_again
 from services.mapping.case import ExportChoice
 from services.model import days
 from services.model.connection import ConnectionState
-from services.model.export import NEW_CONTACT, UNTAXED, BatchState, ExportState, Marks
+from services.model.export import NEW_CONTACT, UNTAXED, BatchState, ExportState, Marks, Verdict
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Command, Typed
@@ -121,7 +113,7 @@ class BatchService:
         async with self.database.sessions.begin() as session:
             batch, _ = await _own(session, person, batch_id)
             if batch.state is BatchState.READY:
-                await batches.select_all(session, batch, READY if is_all else None)
+                await batches.select_all(session, batch, Verdict.READY if is_all else None)
                 await batches.draw_anew(session, batch)
             return await form_of(session, batch)
 
@@ -305,7 +297,7 @@ class BatchStep(Step[Batch]):
         while True:
             async with self.database.sessions.begin() as session:
                 await lifecycle.go_on(session, batch)
-                rows = await batches.list_unclaimed(session, batch.id, READY, _AT_ONCE)
+                rows = await batches.list_unclaimed(session, batch.id, Verdict.READY, _AT_ONCE)
                 await self._claim(session, connection, batch, rows)
             if len(rows) < _AT_ONCE:
                 return
@@ -320,7 +312,7 @@ class BatchStep(Step[Batch]):
         last: dict[int | None, Export] = {}
         for row, export in zip(rows, found, strict=True):
             if isinstance(export, AlreadyRequested):
-                row.verdict, row.reason = TAKEN, str(export)
+                row.verdict, row.reason, row.cure = Verdict.TAKEN, str(export), ""
                 continue
             if export.sent_at is not None:
                 export.due_at = self.now()  # it goes alone: what was sent before is looked for

@@ -10,7 +10,7 @@ from typing import Protocol
 from services import money
 from services.errors import NotAccepted
 from services.matching.suggestions import tax_option
-from services.model.export import BatchState, ExportState
+from services.model.export import BY_CLIENT, SELECTABLE, BatchState, ExportState, Verdict
 from services.model.notice import NoticeKind
 from services.model.people import Option, ReplyTarget
 from services.model.wording import Day, situated
@@ -20,19 +20,6 @@ from services.store.engine import Session
 from services.store.notices import Notification
 from services.store.tables import Batch, BatchRow, Connection, Export
 
-READY = "ready"
-UNDONE = "undone"  # ready, but a person has taken it back from Xero before
-SKIPPED = "skipped"  # ready, but not selected when the others were exported
-CONTACT = "contact"
-ACCOUNT = "account"
-TAX = "tax"
-UNTAXED = "untaxed"
-OLD = "old"
-HELD = "held"  # its number is another invoice's in Xero
-TAKEN = "taken"
-OTHER = "other"
-SELECTABLE = (READY, UNDONE)
-VERDICTS = (*SELECTABLE, SKIPPED, CONTACT, ACCOUNT, UNTAXED, TAX, OLD, HELD, OTHER, TAKEN)
 _MOST_NAMED = 3
 _NOTHING = "No invoice is ready to export."
 _UNSELECTED = "Select the invoices to export."
@@ -55,6 +42,7 @@ class BatchLine:
     client_name: str
     total: str
     reason: str = ""
+    cure: str = ""  # what to do about it, where that is known
     state: ExportState | None = None  # None while no export carries it
     invoice_id: int = 0  # Paymo's
     is_selected: bool = False
@@ -64,7 +52,7 @@ class BatchLine:
 class BatchGroup:
     """The invoices with one verdict, and their sum in each currency."""
 
-    verdict: str
+    verdict: Verdict
     lines: tuple[BatchLine, ...]
     totals: tuple[str, ...]
 
@@ -181,7 +169,7 @@ async def _untaxed(
     session: Session, connection: Connection, rows: Sequence[BatchRow]
 ) -> tuple[Option, ...]:
     """Return the rates to choose from, where invoices wait for somebody to choose."""
-    if not any(row.verdict == UNTAXED and row.export_id is None for row in rows):
+    if not any(row.verdict == Verdict.UNTAXED and row.export_id is None for row in rows):
         return ()
     return tuple(
         tax_option(each, connection.country)
@@ -195,7 +183,7 @@ def _unknown(batch: Batch, rows: Iterable[BatchRow]) -> tuple[str, ...]:
 
 
 def _groups(rows: Sequence[BatchRow], country: str) -> tuple[BatchGroup, ...]:
-    found = ((word, [row for row in rows if row.verdict == word]) for word in VERDICTS)
+    found = ((word, [row for row in rows if row.verdict == word]) for word in Verdict)
     return tuple(
         BatchGroup(word, tuple(_line(row, country) for row in some), _totals(some, country))
         for word, some in found
@@ -209,6 +197,7 @@ def _line(of: BatchRow | Export, country: str) -> BatchLine:
         client_name=of.client_name,
         total=money.format_amount(of.total, of.currency, country) if of.total is not None else "",
         reason=situated(of.reason, country),
+        cure=situated(of.cure, country) if isinstance(of, BatchRow) else "",
         state=of.state if isinstance(of, Export) else None,
         invoice_id=of.paymo_invoice_id,
         is_selected=isinstance(of, BatchRow) and of.is_selected,
@@ -226,7 +215,7 @@ def _missing(rows: Iterable[BatchRow]) -> tuple[Missing, ...]:
     """Return each client once, the one that holds up most invoices first."""
     found: dict[int, Missing] = {}
     for row in rows:
-        if row.verdict in {CONTACT, ACCOUNT} and row.export_id is None and row.client_id:
+        if row.verdict in BY_CLIENT and row.export_id is None and row.client_id:
             before = found.get(row.client_id)
             count = before.count + 1 if before else 1
             what = before.what if before else row.verdict
@@ -236,11 +225,12 @@ def _missing(rows: Iterable[BatchRow]) -> tuple[Missing, ...]:
 
 async def take_selected(session: Session, batch: Batch) -> None:
     """Keep only selected rows as ready. Raises `NotAccepted` if none is selected."""
-    await batches.change_verdict(session, batch.id, READY, SKIPPED, is_selected=False)
-    await batches.change_verdict(session, batch.id, UNDONE, READY, is_selected=True)
-    if await batches.list_unclaimed(session, batch.id, READY, limit=1):
+    ready, undone, skipped = Verdict.READY, Verdict.UNDONE, Verdict.SKIPPED
+    await batches.change_verdict(session, batch.id, ready, skipped, is_selected=False)
+    await batches.change_verdict(session, batch.id, undone, ready, is_selected=True)
+    if await batches.list_unclaimed(session, batch.id, ready, limit=1):
         return
-    for left in (SKIPPED, UNDONE):
+    for left in (skipped, undone):
         if await batches.list_unclaimed(session, batch.id, left, limit=1):
             raise NotAccepted({"selected": _UNSELECTED})
     raise NotAccepted({"table": _NOTHING})

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from services import money
 from services.clients.paymo import Client as PaymoClient
 from services.clients.paymo import Invoice
 from services.export import approvals, claims, ledger_settings, recording
 from services.mapping.case import Case, ExportChoice
+from services.mapping.checks import check_contact, check_currency, check_lock, reds
 from services.model.actions import Action
 from services.model.days import day_in
-from services.model.export import ExportState, RefusalCode
+from services.model.export import BY_CLIENT, ExportState, RefusalCode, Verdict
 from services.model.invoice import SENT_IN_PAYMO
 from services.model.people import Person, Role
 from services.model.wording import Amount, Day, situated
@@ -23,10 +23,9 @@ from services.store.tables import BatchRow, Client, Connection, Export, InvoiceH
 _MOST = 5
 _MOST_JUDGED = 50
 # What stops an export as far as the last table of what is ready knows; the rest is ready or gone.
-_STOPPED = frozenset({"account", "tax", "untaxed", "old", "held", "other"})
-_BY_CLIENT = frozenset({"contact", "account"})  # one answer releases all of a client's invoices
+_BY_MATCH = frozenset({Verdict.ACCOUNT, Verdict.TAX, Verdict.UNTAXED})
+_STOPPED = _BY_MATCH | {Verdict.OLD, Verdict.HELD, Verdict.OTHER}
 _ENDED = "Deleted or voided in Xero. Decide whether Paymo should follow."
-_BY_MATCH = frozenset({"account", "tax", "untaxed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,23 +162,11 @@ async def _not_exported(
 
 def _with_need(line: Line, case: Case) -> Line:
     """Say what an invoice needs, as far as its head tells."""
-    invoice, ledger = case.invoice, case.ledger
     if not case.choice.contact_id:
-        who = line.client or "this client"
-        return replace(line, text=f"Choose the contact for {who} in Xero.", missing="contact")
-    try:
-        currency = money.currency_code(invoice.currency)
-    except money.NotExportable as refusal:
-        return replace(line, text=str(refusal))
-    if currency not in ledger.currencies:
-        there = f"{ledger.organisation} doesn't use {currency} yet."
-        return replace(line, text=f"{there} Add it in Xero, then check again.")
-    if ledger.locked_until is not None and case.is_locked:
-        said = (
-            f"Dated {Day(invoice.issued_on)}, and Xero is locked up to {Day(ledger.locked_until)}."
-        )
-        return replace(line, text=f"{said} Choose another date for Xero.")
-    return line
+        [stop] = check_contact(case)
+        return replace(line, text=stop.text, missing=Verdict.CONTACT)
+    stops = reds((*check_currency(case), *check_lock(case)))
+    return replace(line, text=stops[0].text) if stops else line
 
 
 def _as_checked(
@@ -193,8 +180,8 @@ def _as_checked(
     is_older = match is not None and match.set_at > at and row.verdict in _BY_MATCH
     if is_older or row.verdict not in _STOPPED:
         return line
-    missing = row.verdict if row.verdict in _BY_CLIENT else ""
-    return replace(line, text=row.reason, missing=missing)
+    missing = row.verdict if row.verdict in BY_CLIENT else ""
+    return replace(line, text=f"{row.reason} {row.cure}".strip(), missing=missing)
 
 
 def _as_refused(line: Line, head: InvoiceHeader, export: Export | None) -> Line:

@@ -25,7 +25,7 @@ from services.export import checking, claims
 from services.export.refusals import Refused, from_xero
 from services.lifecycle import export as lifecycle
 from services.mapping.case import adding_of, email_of
-from services.mapping.checks import taken_text
+from services.mapping.checks import taken_texts
 from services.mirror.lists import contact_row
 from services.model.export import NEW_CONTACT, RefusalCode
 from services.model.invoice import Links
@@ -363,7 +363,7 @@ class Contacts:
             return holder
         await self._copy(connection, holder)
         there, adding = tables.Contact(**contact_row(holder)), Addition(wanted.name, wanted.number)
-        raise Refused(taken_text(there, adding), RefusalCode.CONTACT_TAKEN)
+        raise Refused(" ".join(taken_texts(there, adding)), RefusalCode.CONTACT_TAKEN)
 
     async def _copy(self, connection: Connection, contact: Contact) -> None:
         """Copy one contact from Xero; exports that waited for it to be restored go on."""

@@ -68,12 +68,13 @@ class Preparer:
         second person has to approve is left awaiting that. Returns whether it is noted that it
         leaves, which is so if nothing is asked before it does.
         """
-        invoice, (found, ledger) = await both(
+        invoice, known = await both(
             self._invoice(connection, export), self._known(connection, export)
         )
-        if export.contact_id == NEW_CONTACT:
+        if known is None:
             found = await self.contacts.find_new(connection, export, invoice)
-            ledger = await self._ledger(connection, found)
+            known = found, await self._ledger(connection, found)
+        found, ledger = known
         sent = await self._judged(export, invoice, found, ledger)
         shown, is_added = Shown(invoice, sent), found.contact_id == NEW_CONTACT
         if is_added:
@@ -149,15 +150,16 @@ class Preparer:
             raise Lost
         return False
 
-    async def _known(self, connection: Connection, export: Export) -> tuple[Found, LedgerSettings]:
-        """Return what is known without the invoice: the chosen contact, and what checks need."""
+    async def _known(
+        self, connection: Connection, export: Export
+    ) -> tuple[Found, LedgerSettings] | None:
+        """Return the chosen contact, and what checks need; only the invoice names a new contact."""
         await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
         if export.contact_id == NEW_CONTACT:
-            found = Found(NEW_CONTACT)
-        else:
-            # Nobody is asked to approve what Xero would refuse.
-            at_most_old = _AS_IN_FORM if connection.approve_above is None else timedelta(0)
-            found = await self.contacts.find_chosen(connection, export, at_most_old)
+            return None
+        # Nobody is asked to approve what Xero would refuse.
+        at_most_old = _AS_IN_FORM if connection.approve_above is None else timedelta(0)
+        found = await self.contacts.find_chosen(connection, export, at_most_old)
         return found, await self._ledger(connection, found)
 
     async def _ledger(self, connection: Connection, found: Found) -> LedgerSettings:

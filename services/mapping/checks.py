@@ -10,7 +10,6 @@ from datetime import date, timedelta
 
 from services import money
 from services.clients.xero import Addition, is_email, name_in_xero
-from services.errors import ServiceError
 from services.mapping.case import DRAFT, Case, adding_of, email_of
 from services.mapping.taxes import check_tax, tax_type_of, untaxed_type_of
 from services.model.export import (
@@ -31,7 +30,7 @@ def examine(case: Case) -> tuple[Check, ...]:
     """Run every check, whatever the ones before it found."""
     country = case.ledger.country
     return tuple(
-        replace(found, text=situated(found.text, country))
+        replace(found, fact=situated(found.fact, country), cure=situated(found.cure, country))
         for check in _CHECKS
         for found in check(case)
     )
@@ -82,9 +81,8 @@ def archived_namesake(case: Case) -> str:
 
 def _status(case: Case) -> Iterable[Check]:
     if case.invoice.status == "void":
-        yield Check(
-            "status", Colour.RED, "This invoice is void in Paymo. Void invoices aren't exported."
-        )
+        void = "This invoice is void in Paymo. Void invoices aren't exported."
+        yield Check("status", Colour.RED, void)
 
 
 def _figures(case: Case) -> Iterable[Check]:
@@ -92,23 +90,24 @@ def _figures(case: Case) -> Iterable[Check]:
         figures = case.invoice.figures
         money.check_adds_up(figures)
         money.check_exportable(figures)
-    except ServiceError as refusal:
-        yield Check("figures", Colour.RED, str(refusal))
+    except money.NotExportable as refusal:
+        yield Check("figures", Colour.RED, refusal.fact, refusal.cure)
         return
     total = Amount(figures.total, figures.currency)
     yield Check("figures", Colour.GREEN, f"Lines, discount and tax add up to {total}.")
     if silent := money.lines_without_description(figures):
         places = ", ".join(str(place) for place in silent)
         which = f"Line {places} has" if len(silent) == 1 else f"Lines {places} have"
-        text = f"{which} no description, and Xero needs one. Add it in Paymo."
-        yield Check("description", Colour.RED, text)
+        fact = f"{which} no description, and Xero needs one."
+        yield Check("description", Colour.RED, fact, "Add it in Paymo.")
 
 
-def _currency(case: Case) -> Iterable[Check]:
+def check_currency(case: Case) -> Iterable[Check]:
+    """Check that the organisation uses the invoice's currency."""
     try:
         code = money.currency_code(case.invoice.currency)
-    except ServiceError as refusal:
-        yield Check("currency", Colour.RED, str(refusal))
+    except money.NotExportable as refusal:
+        yield Check("currency", Colour.RED, refusal.fact, refusal.cure)
         return
     if code in case.ledger.currencies:
         yield Check("currency", Colour.GREEN, f"{case.ledger.organisation} uses {code}.")
@@ -116,8 +115,9 @@ def _currency(case: Case) -> Iterable[Check]:
     yield Check(
         "currency",
         Colour.RED,
-        f"{case.ledger.organisation} doesn't use {code} yet. Add it in Xero under Accounting → "
-        "Advanced → Currencies (Settings → Currencies on some plans), then check again.",
+        f"{case.ledger.organisation} doesn't use {code} yet.",
+        f"Add {code} in Xero under Accounting → Advanced → Currencies (Settings → Currencies on "
+        "some plans), then check again.",
     )
 
 
@@ -142,18 +142,18 @@ def check_contact(case: Case) -> Iterable[Check]:
     chosen, contact, ledger = case.choice.contact_id, case.ledger.contact, case.ledger
     client = case.invoice.client_name or "this client"
     if not chosen:
-        yield Check("contact", Colour.RED, f"Choose the contact for {client} in Xero.")
+        yield Check("contact", Colour.RED, "", f"Choose the contact for {client} in Xero.")
     elif chosen == NEW_CONTACT:
         yield _new_contact(case)
     elif contact is None:
         yield Check(
             "contact",
             Colour.RED,
-            f"{ledger.organisation} no longer has this contact. Choose another one.",
+            f"{ledger.organisation} no longer has this contact.",
+            "Choose another contact.",
         )
     elif not contact.is_active:
-        text = f"{contact.name} is archived in Xero. {_RESTORE}"
-        yield Check("contact", Colour.RED, text)
+        yield Check("contact", Colour.RED, f"{contact.name} is archived in Xero.", _RESTORE)
     elif ledger.merged_from:
         text = (
             f"{ledger.merged_from} was merged into {contact.name} in Xero. The invoice goes to "
@@ -171,11 +171,10 @@ def _new_contact(case: Case) -> Check:
     name, taken = case.invoice.client_name, case.ledger.namesake
     there = name_in_xero(name)
     if not there:
-        return Check(
-            "contact", Colour.RED, "Xero needs a name for this client. Give it one in Paymo."
-        )
+        cure = "Give the client a name in Paymo."
+        return Check("contact", Colour.RED, "Xero needs a name for this client.", cure)
     if taken is not None:
-        return Check("contact_taken", Colour.RED, taken_text(taken, adding_of(case.invoice)))
+        return Check("contact_taken", Colour.RED, *taken_texts(taken, adding_of(case.invoice)))
     said = f"This export adds {name} to Xero as a new contact"
     if there != name:
         said += f", written {there}, as Xero needs it"
@@ -185,32 +184,35 @@ def _new_contact(case: Case) -> Check:
     return Check("contact", Colour.AMBER, f"{said}.")
 
 
-def taken_text(there: KnownContact, adding: Addition) -> str:
-    """Say that Xero has a contact for this client, and what to do."""
+def taken_texts(there: KnownContact, adding: Addition) -> tuple[str, str]:
+    """Say that Xero has a contact for this client, and in a second sentence what to do."""
     if there.number and there.number == adding.number:
-        said, other = f"This client is already in Xero as {there.name}", "choose another one"
+        said, other = f"This client is already in Xero as {there.name}", "choose another contact"
     else:
         said, other = (
             f"Xero already has a contact called {there.name}",
             "rename the client in Paymo",
         )
     if there.is_active:
-        return f"{said}. Use that contact, or {other}."
+        return f"{said}.", f"Use that contact, or {other}."
     return (
-        f"{said}, but it's archived. Restore it in Xero under Contacts → Archived and check again, "
-        f"or {other}."
+        f"{said}, but it's archived.",
+        f"Restore it in Xero under Contacts → Archived and check again, or {other}.",
     )
+
+
+_OTHER_ACCOUNT = "Choose another account."
 
 
 def check_account(case: Case) -> Iterable[Check]:
     """Check that the account takes sales."""
     account = case.account
     if not case.choice.account_id:
-        yield Check("account", Colour.RED, "Choose the account for this invoice.")
+        yield Check("account", Colour.RED, "", "Choose the account for this invoice.")
     elif account is None:
-        yield Check("account", Colour.RED, "Xero no longer has this account. Choose another one.")
+        yield Check("account", Colour.RED, "Xero no longer has this account.", _OTHER_ACCOUNT)
     elif not account.is_usable:
-        yield Check("account", Colour.RED, f"{_why_not(account)} Choose another one.")
+        yield Check("account", Colour.RED, _why_not(account), _OTHER_ACCOUNT)
     else:
         kind = ", a liability account for advance payments" if account.is_liability else ""
         yield Check("account", Colour.GREEN, f"All lines go to {account.title}{kind}.")
@@ -231,10 +233,20 @@ def first_open_day(locked_until: date | None) -> date | None:
     return locked_until + timedelta(days=1) if locked_until is not None else None
 
 
-def check_dates(case: Case) -> Iterable[Check]:
-    """Check the lock dates, then the due date."""
+def check_lock(case: Case) -> Iterable[Check]:
+    """Check the lock dates."""
     if case.is_locked:
-        yield Check("locked", Colour.RED, _locked(case))
+        yield Check(
+            "locked",
+            Colour.RED,
+            f"The invoice is dated {_day(case.issued_on)}, and {case.ledger.organisation} is "
+            f"locked up to {_day(case.ledger.locked_until)}.",
+            "Choose another date for Xero (Paymo keeps its own), or export it as a draft.",
+        )
+
+
+def check_dates(case: Case) -> Iterable[Check]:
+    """Check that the due date is there and late enough."""
     due_on = case.due_on
     if due_on is None or not case.is_due_known:
         why = "has no due date" if due_on is None else "is due before its invoice date"
@@ -244,18 +256,11 @@ def check_dates(case: Case) -> Iterable[Check]:
         yield Check(
             "due",
             colour,
-            f"The invoice {why}. Set it in Paymo, choose one for Xero, or export it as a draft.",
+            f"The invoice {why}.",
+            "Set the due date in Paymo, choose one for Xero, or export it as a draft.",
         )
     elif not case.is_locked:
         yield _open(case, due_on)
-
-
-def _locked(case: Case) -> str:
-    return (
-        f"The invoice is dated {_day(case.issued_on)}, and {case.ledger.organisation} is locked "
-        f"up to {_day(case.ledger.locked_until)}. Choose another date for Xero, or export it as a "
-        "draft. Paymo keeps its date."
-    )
 
 
 def _open(case: Case, due_on: date) -> Check:
@@ -275,10 +280,11 @@ def _day(day: date | None) -> str:
 _CHECKS: tuple[Callable[[Case], Iterable[Check]], ...] = (
     _status,
     _figures,
-    _currency,
+    check_currency,
     check_contact,
     check_account,
     check_tax,
     _number,
+    check_lock,
     check_dates,
 )

@@ -123,7 +123,8 @@ def _compared(case: Case, account: KnownAccount) -> Check:
             Colour.GREEN,
             f"{case.ledger.written(wanted)} on both sides ({rate.name}, {why}).",
         )
-    return Check("tax", Colour.RED, f"{_differs(case, account)} {_ways_on(case, wanted)}")
+    there, cure = _ways_on(case, wanted)
+    return Check("tax", Colour.RED, f"{_differs(case, account)} {there}", cure)
 
 
 def _differs(case: Case, account: KnownAccount) -> str:
@@ -138,8 +139,9 @@ def _differs(case: Case, account: KnownAccount) -> str:
     return f"{states}, and the invoice has {case.ledger.written(case.invoice.rate)} in Paymo."
 
 
-def _ways_on(case: Case, wanted: Decimal) -> str:
-    ledger = case.ledger
+def _ways_on(case: Case, wanted: Decimal) -> tuple[str, str]:
+    """Say what Xero has with this rate, and in a second sentence what to do."""
+    ledger, written = case.ledger, case.ledger.written(wanted)
     fitting = [
         each.title
         for each in ledger.accounts.values()
@@ -148,19 +150,16 @@ def _ways_on(case: Case, wanted: Decimal) -> str:
         and (rate := ledger.rate_of(each)) is not None
         and money.rates_agree(rate, wanted)
     ]
-    rates = [rate.name for rate in rates_of(ledger, wanted)]
     if fitting:
-        return (
-            f"Choose an account with {ledger.written(wanted)} ({some_of(fitting)}) or a tax rate "
-            f"for the invoice ({some_of(rates)})."
-        )
-    if rates:
-        return (
-            f"No account has {ledger.written(wanted)}. Choose a tax rate for the invoice "
-            f"({some_of(rates)})."
-        )
-    written = ledger.written(wanted)
-    return f"{ledger.organisation} has no rate of {written}. Add one to Xero's tax rates."
+        verb = "has" if len(fitting) == 1 else "have"
+        there = f"{some_of(fitting)} {verb} {written}."
+        return there, f"Choose an account with {written}, or a tax rate for the invoice."
+    if rates := [rate.name for rate in rates_of(ledger, wanted)]:
+        fits = f"rate {rates[0]} fits" if len(rates) == 1 else f"rates {some_of(rates)} fit"
+        there = f"No account has {written}. The tax {fits}."
+        return there, "Choose a tax rate for the invoice."
+    there = f"{ledger.organisation} has no rate of {written}."
+    return there, f"Add a tax rate of {written} in Xero, then check again."
 
 
 def _untaxed(case: Case) -> Check:
@@ -169,15 +168,16 @@ def _untaxed(case: Case) -> Check:
         return Check(
             "untaxed",
             Colour.RED,
-            f"Some lines have no tax, and {ledger.organisation} has no 0% rate for sales. Add "
-            "one to Xero's tax rates.",
+            f"Some lines have no tax, and {ledger.organisation} has no 0% rate for sales.",
+            "Add a 0% tax rate in Xero, then check again.",
         )
     if zero is None:
         return Check(
             UNTAXED_CHOICE,
             Colour.RED,
             f"Some lines have no tax, and {ledger.organisation} has several 0% rates: "
-            f"{some_of([each.name for each in zeros])}. Choose one. We'll ask only once.",
+            f"{some_of([each.name for each in zeros])}.",
+            "Choose one for these lines. We'll ask only once.",
         )
     text = f"Lines without tax get {zero.name}."
     if len(zeros) > 1 and not untaxed_choices(case):

@@ -71,6 +71,26 @@ class Wish(StrEnum):
     CANCEL = "cancel"  # ended, once nothing can arrive any more
 
 
+class Verdict(StrEnum):
+    """What a batch's table says of an invoice, in the order of its groups."""
+
+    READY = "ready"
+    UNDONE = "undone"  # ready, but a person has undone its export before
+    SKIPPED = "skipped"  # ready, but not selected when the others were exported
+    CONTACT = "contact"
+    ACCOUNT = "account"
+    UNTAXED = "untaxed"
+    TAX = "tax"
+    OLD = "old"
+    HELD = "held"  # another invoice has its number in Xero
+    OTHER = "other"
+    TAKEN = "taken"
+
+
+SELECTABLE = (Verdict.READY, Verdict.UNDONE)
+BY_CLIENT = (Verdict.CONTACT, Verdict.ACCOUNT)  # one answer releases all of a client's invoices
+
+
 class BatchState(StrEnum):
     """The state of a batch."""
 
@@ -99,11 +119,17 @@ class Colour(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the preview: what was checked, and what was found, as a full sentence."""
+    """One line of the preview: what was checked, what was found, and what to do about it."""
 
     name: str  # static, e.g. "tax", "number", "contact"
     colour: Colour
-    text: str
+    fact: str
+    cure: str = ""  # a sentence that says enough without the fact
+
+    @property
+    def text(self) -> str:
+        """The fact, then what to do."""
+        return f"{self.fact} {self.cure}".strip()
 
 
 # ---- what the checks and the menus know of Xero's lists

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-_MOST_NAMED = 5
+_MOST_NAMED = 3
 _FACT = re.compile("\x02([@/#=~])([^\x02\x03]*)\x03")
 # Controls but for tab and line ends, marks of direction, what has no width, and no characters.
 _UNSEEN = (
@@ -154,7 +154,8 @@ def listed(names: Sequence[str]) -> str:
 def some_of(names: Sequence[str]) -> str:
     """The first few of these names, and how many more there are."""
     more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    *first, last = [*names[:_MOST_NAMED], f"{more} more"] if more > 0 else names or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _fact(kind: str, value: str) -> str:

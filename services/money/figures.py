@@ -39,11 +39,18 @@ _TWO_DECIMALS = frozenset(
         "SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG"
     ).split()
 )
+_CHANGE = "Change the invoice's currency in Paymo."
 _KNOWN = _NO_DECIMALS | _TWO_DECIMALS | _THREE_DECIMALS
 
 
 class NotExportable(ServiceError):
     """Xero has no way to hold this invoice as Paymo states it."""
+
+    def __init__(self, fact: str, cure: str = "") -> None:
+        """Keep what to do apart from what is wrong."""
+        super().__init__(f"{fact} {cure}".strip())
+        self.fact = fact
+        self.cure = cure
 
 
 class DoesNotAddUp(NotExportable):
@@ -236,13 +243,11 @@ def currency_code(paymo_code: str) -> str:
     code = _PAYMO_CODES.get(code, code)
     if code in _RETIRED:
         raise NotExportable(
-            f"The currency {code} is no longer in use ({_RETIRED[code]} took its place), and Xero "
-            "does not take it. Change the invoice's currency in Paymo."
+            f"{_RETIRED[code]} took the place of {code}, so Xero no longer takes {code}.",
+            _CHANGE,
         )
     if code not in _KNOWN:
-        raise NotExportable(
-            f"We don't know the currency {paymo_code!r}. Change the invoice's currency in Paymo."
-        )
+        raise NotExportable(f"We don't know the currency {paymo_code!r}.", _CHANGE)
     return code
 
 

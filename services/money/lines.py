@@ -23,6 +23,7 @@ from services.money.figures import (
 )
 from services.money.texts import plain_text, within_limit
 
+_SAVE_AGAIN = "Open and save the invoice in Paymo, then try again."
 _XERO_DECIMALS = 2
 _XERO_FACTOR_DECIMALS = 4
 
@@ -43,7 +44,7 @@ def check_adds_up(figures: PaymoFigures) -> LineSum:
 def check_exportable(figures: PaymoFigures) -> None:
     """Refuse an invoice without lines, or with nothing to pay."""
     if not figures.lines:
-        raise NotExportable("The invoice has no lines. Add one in Paymo first.")
+        raise NotExportable("The invoice has no lines.", "Add one in Paymo first.")
     if figures.total <= 0:
         total = Amount(figures.total, figures.currency)
         raise NotExportable(f"The invoice comes to {total}, so there's nothing to pay.")
@@ -100,8 +101,8 @@ def _check_decimals(figures: PaymoFigures) -> None:
     for name, amount in amounts.items():
         if decimals_in(amount) > _XERO_DECIMALS:
             raise NotExportable(
-                f"Xero keeps two decimals, and the {name} is {Amount(amount, currency)}. "
-                "Round the invoice's prices in Paymo."
+                f"Xero keeps two decimals, and the {name} is {Amount(amount, currency)}.",
+                "Round the invoice's prices in Paymo.",
             )
 
 
@@ -114,8 +115,8 @@ def _check_total(figures: PaymoFigures) -> None:
     )
     raise DoesNotAddUp(
         f"Paymo's figures don't add up to its total: {sums}. They come to "
-        f"{Amount(reached, figures.currency)}. Open and save the invoice in Paymo, then "
-        "try again."
+        f"{Amount(reached, figures.currency)}.",
+        _SAVE_AGAIN,
     )
 
 
@@ -124,13 +125,15 @@ def _check_bases(figures: PaymoFigures, amounts: tuple[Decimal, ...]) -> None:
     if figures.discount_amount != 0 and figures.subtotal == 0:
         raise DoesNotAddUp(
             f"Paymo has a discount of {Amount(figures.discount_amount, figures.currency)}"
-            " on lines that add up to nothing."
+            " on lines that add up to nothing.",
+            "Correct the discount in Paymo.",
         )
     pairs = zip(figures.lines, amounts, strict=True)
     if total_tax(figures) != 0 and sum(amount for line, amount in pairs if line.is_taxed) == 0:
         raise DoesNotAddUp(
             f"Paymo has {Amount(total_tax(figures), figures.currency)} of tax, but its taxed "
-            "lines add up to nothing."
+            "lines add up to nothing.",
+            "Correct the tax in Paymo.",
         )
 
 
@@ -158,8 +161,8 @@ def _add_lines(figures: PaymoFigures) -> tuple[LineSum, tuple[Decimal, ...]]:
         return LineSum.HALVES_EITHER_WAY, turned
     raise DoesNotAddUp(
         f"The invoice's {len(exact)} lines add up to {Amount(reached, figures.currency)}, but "
-        f"Paymo's subtotal is {Amount(subtotal, figures.currency)}. Open and save "
-        "the invoice in Paymo, then try again."
+        f"Paymo's subtotal is {Amount(subtotal, figures.currency)}.",
+        _SAVE_AGAIN,
     )
 
 

@@ -13,8 +13,8 @@ from handlers.batch.views import batch_view, report_blocks
 from handlers.matching.views import match_view
 from handlers.routing import note_of
 from sandbox.slack import View
-from services.batch.table import VERDICTS, BatchForm, BatchGroup, BatchLine, Missing
-from services.model.export import BatchState, ExportState
+from services.batch.table import BatchForm, BatchGroup, BatchLine, Missing
+from services.model.export import BatchState, ExportState, Verdict
 from services.model.people import ReplyTarget
 from tests.handlers import samples
 from tests.handlers.desk import Desk
@@ -24,7 +24,7 @@ from tests.walk import LINES, Walk, text_in
 
 def lines(name: str, count: int, state: ExportState | None = None) -> tuple[BatchLine, ...]:
     return tuple(
-        BatchLine(name, name, "$1,234.50", name * 3, state, each, is_selected=True)
+        BatchLine(name, name, "$1,234.50", name * 3, name * 2, state, each, is_selected=True)
         for each in range(1, count + 1)
     )
 
@@ -41,7 +41,7 @@ def form(name: str, state: BatchState = BatchState.READY, **changes: Any) -> Bat
         is_all=True,
         problem="",
         unknown=(),
-        groups=(BatchGroup("ready", lines("INV-1", 300), ("$1,234.50", "€3.00")),),
+        groups=(BatchGroup(Verdict.READY, lines("INV-1", 300), ("$1,234.50", "€3.00")),),
         missing=(),
         sent=(),
     )
@@ -52,7 +52,7 @@ def everything(name: str) -> dict[str, Any]:
     """Return the most that a batch can hold, by the fields of the form."""
     totals = ("$1.00",) * 30
     return {
-        "groups": tuple(BatchGroup(each, lines(name, 400), totals) for each in VERDICTS),
+        "groups": tuple(BatchGroup(each, lines(name, 400), totals) for each in Verdict),
         "missing": tuple(Missing(each, name, "contact", 30) for each in range(1, 300)),
         "unknown": (name,) * 300,
         "problem": name * 4,
@@ -74,7 +74,7 @@ def test_slack_takes_a_batch_in_every_state_and_nobody_is_called(
 
 
 def test_300_invoices_are_boxes_in_groups_of_ten_on_six_pages() -> None:
-    ready = (BatchGroup("ready", lines("INV-1", 300), ()),)
+    ready = (BatchGroup(Verdict.READY, lines("INV-1", 300), ()),)
     pages = [batch_view(form("Acme", groups=ready, selected=300, page=each)) for each in range(6)]
 
     groups = [boxes_in(view) for view in pages]
@@ -98,7 +98,7 @@ def boxes_in(view: Any) -> list[list[str]]:
 
 
 def test_a_box_tells_number_amount_and_client_even_where_a_name_is_long() -> None:
-    long = (BatchGroup("ready", lines("N" * 200, 1), ()),)
+    long = (BatchGroup(Verdict.READY, lines("N" * 200, 1), ()),)
 
     blocks = batch_view(form("Acme", groups=long))["blocks"]
     [option] = next(each["element"]["options"] for each in blocks if "element" in each)
@@ -108,7 +108,10 @@ def test_a_box_tells_number_amount_and_client_even_where_a_name_is_long() -> Non
 
 
 def test_each_that_needs_something_has_a_way_to_fix_it() -> None:
-    groups = tuple(BatchGroup(each, lines("INV-1", 40), ()) for each in ("tax", "other", "taken"))
+    groups = tuple(
+        BatchGroup(each, lines("INV-1", 40), ())
+        for each in (Verdict.TAX, Verdict.OTHER, Verdict.TAKEN)
+    )
     first, last = (batch_view(form("Acme", groups=groups, page=each)) for each in (0, 2))
 
     assert said(first).count('"action_id": "fix_invoice"') == 50
@@ -118,7 +121,7 @@ def test_each_that_needs_something_has_a_way_to_fix_it() -> None:
 
 def test_an_overview_has_one_act_for_each_group_and_exports_nothing() -> None:
     missing = (Missing(3, "Kiwi", "contact", 2), Missing(4, "Oak", "account", 1))
-    groups = tuple(BatchGroup(each, lines("INV-1", 60), ("$5.00",)) for each in VERDICTS)
+    groups = tuple(BatchGroup(each, lines("INV-1", 60), ("$5.00",)) for each in Verdict)
     view = batch_view(form("Acme", groups=groups, missing=missing, page=None, since="30 Aug"))
 
     ways = [each["accessory"] for each in view["blocks"] if each.get("accessory")]

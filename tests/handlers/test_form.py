@@ -29,7 +29,7 @@ async def walk(walk: Walk) -> Walk:
     return walk
 
 
-DUE = Check("due", Colour.RED, "The invoice has no due date.")
+DUE = Check("due", Colour.RED, "The invoice has no due date.", "Choose one.")
 TAX = Check("tax", Colour.RED, "The account carries another tax.")
 NOTE = Check("number", Colour.AMBER, "The number is left out.")
 GOOD = Check("figures", Colour.GREEN, "Lines and tax add up.")
@@ -69,7 +69,7 @@ def test_after_a_press_the_verdict_says_what_to_do_first() -> None:
     level, words = verdict(DUE, TAX, refused="whatever the press was refused for")
 
     assert level == "error"
-    assert words == "*Not exported: 2 things to fix.* The invoice has no due date."
+    assert words == "*Not exported: 2 things to fix.* The invoice has no due date. Choose one."
 
 
 def long_case(name: str, paymo: dict[str, Any], **choice: Any) -> Case:
@@ -99,10 +99,10 @@ def long_case(name: str, paymo: dict[str, Any], **choice: Any) -> Case:
         ("contact", "Choose the contact for ", {}, {"contact_id": ""}),
         ("contact", "Choose another contact, or restore it in Xero under Contacts", {}, {}),
         ("contact_taken", "or rename the client in Paymo.", {}, {"contact_id": "new"}),
-        ("account", "Choose another one.", {}, {"account_id": "290"}),
+        ("account", "Choose another account.", {}, {"account_id": "290"}),
         ("tax", "or a tax rate for the invoice", {}, {"account_id": "260"}),
-        ("tax", "Add one to Xero's tax rates.", {"tax": Decimal(17)}, {}),
-        ("currency", "Add it in Xero under Accounting", {"currency": "USD"}, {}),
+        ("tax", "Add a tax rate of 17% in Xero", {"tax": Decimal(17)}, {}),
+        ("currency", "Add USD in Xero under Accounting", {"currency": "USD"}, {}),
         ("locked", "or export it as a draft.", {"issued_on": date(2026, 1, 2)}, {}),
     ],
 )

@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from services.batch.table import SELECTABLE, BatchForm
-from services.model.export import Marks
+from services.batch.table import BatchForm
+from services.model.export import SELECTABLE, Marks
 from services.model.people import Person
 from services.store.engine import Database
 from tests.services.bridge import ANNA, BEN, Bridge

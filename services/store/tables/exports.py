@@ -247,7 +247,8 @@ class BatchRow(Base):
     currency: Mapped[str] = mapped_column(String(8), default="")
     # "ready", or the static name of the check that stands in its way.
     verdict: Mapped[str] = mapped_column(String(16), default="")
-    reason: Mapped[str] = mapped_column(Text, default="")
+    reason: Mapped[str] = mapped_column(Text, default="")  # without what to do
+    cure: Mapped[str] = mapped_column(Text, default="")  # what to do about it
     is_selected: Mapped[bool] = mapped_column(default=False)  # to be exported, where it is ready
     contact_id: Mapped[str] = mapped_column(String(64), default="")
     account_id: Mapped[str] = mapped_column(String(64), default="")

@@ -77,7 +77,7 @@ async def test_one_client_is_found_by_a_part_of_its_name(service: OwedService) -
     assert [each.number for each in found.open] == ["INV-1", "INV-2"]
     assert [each.number for each in found.paid] == ["INV-3"]
     assert (await service.of_client(VIEWER, "ACORN")).client == "Acorn"
-    with pytest.raises(ServiceError, match="Several clients fit “aco”: Acorn, Acorn Two"):
+    with pytest.raises(ServiceError, match="Several clients fit “aco”: Acorn and Acorn Two"):
         await service.of_client(VIEWER, "aco")
     with pytest.raises(NotFound, match="“Zoo”"):
         await service.of_client(VIEWER, "Zoo")

@@ -94,7 +94,7 @@ async def test_what_is_known_to_need_something_first_is_listed_apart(bridge: Bri
     bridge.clock.turn(hours=2)
     await bridge.run()
     form = await table(bridge)
-    reasons = {each.number: each.reason for group in form.groups for each in group.lines}
+    reasons = {each.number: each.cure for group in form.groups for each in group.lines}
 
     found = await worked_out(bridge)
 
@@ -103,7 +103,7 @@ async def test_what_is_known_to_need_something_first_is_listed_apart(bridge: Bri
     said = {each.number: render_plain(each.text) for each in found.unready}
     assert said["INV-4"] == "Choose the contact for Sunrise Yoga in Xero."
     assert said["INV-5"].startswith("Maple Books doesn't use SEK yet.")
-    assert f"Xero is locked up to {day('2026-10-31')}." in said["INV-6"]
+    assert f"is locked up to {day('2026-10-31')}." in said["INV-6"]
     assert said["INV-7"] == reasons["INV-7"] == "Choose the account for this invoice."
     assert "ANG" in said["INV-8"]
     helped = {each.number: (each.missing, each.client_id) for each in found.unready if each.missing}

@@ -783,6 +783,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=8), nullable=False),
         sa.Column("verdict", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("cure", sa.Text(), nullable=False),
         sa.Column("is_selected", sa.Boolean(), nullable=False),
         sa.Column("contact_id", sa.String(length=64), nullable=False),
         sa.Column("account_id", sa.String(length=64), nullable=False),
