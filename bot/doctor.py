@@ -38,7 +38,7 @@ CREDENTIALS = frozenset({"encryption_keys", "Slack", "Xero"})  # the checks that
 _SLACK_APP = "in the app's settings at api.slack.com/apps"
 
 
-class Verdict(StrEnum):
+class Outcome(StrEnum):
     """What a check came to."""
 
     OK = "ok"
@@ -52,13 +52,13 @@ class Diagnosis:
     """One line of the doctor's: its name never changes, and what to do is said where it helps."""
 
     name: str
-    verdict: Verdict
+    verdict: Outcome
     said: str
     cure: str = ""
 
     def line(self) -> str:
         """Write it for a person."""
-        mark = "FAIL" if self.verdict is Verdict.FAIL else f"{self.verdict:<4}"
+        mark = "FAIL" if self.verdict is Outcome.FAIL else f"{self.verdict:<4}"
         told = f"{self.said}. {self.cure}" if self.cure else self.said
         return f"{mark}  {self.name.replace('_', ' ')}: {render_plain(told)}"
 
@@ -72,7 +72,7 @@ class Diagnosis:
 class Ill(Exception):
     """What is wrong, and what to do about it."""
 
-    def __init__(self, said: str, cure: str, verdict: Verdict = Verdict.FAIL) -> None:
+    def __init__(self, said: str, cure: str, verdict: Outcome = Outcome.FAIL) -> None:
         """Say both."""
         super().__init__(said)
         self.said, self.cure, self.verdict = said, cure, verdict
@@ -100,12 +100,12 @@ async def findings(checks: dict[str, Check]) -> AsyncIterator[Diagnosis]:
     for name, check in checks.items():
         try:
             async with asyncio.timeout(_PATIENCE):
-                found = Diagnosis(name, Verdict.OK, await check())
+                found = Diagnosis(name, Outcome.OK, await check())
         except Ill as ill:
             found = Diagnosis(name, ill.verdict, ill.said, ill.cure)
         except TimeoutError:
             cure = "Check the network and its proxies, then try again."
-            found = Diagnosis(name, Verdict.FAIL, "no answer in time", cure)
+            found = Diagnosis(name, Outcome.FAIL, "no answer in time", cure)
         yield found
 
 
@@ -163,7 +163,7 @@ class Patient:
                 "unknown while the database cannot be opened", "See the line above."
             ) from None
         if revision is None:
-            raise Ill("there are no tables yet", _MIGRATE, Verdict.TODO)
+            raise Ill("there are no tables yet", _MIGRATE, Outcome.TODO)
         raise Ill(f"the database is at version {revision}, which isn't this program's", _MIGRATE)
 
     async def _keys(self) -> str:
@@ -262,7 +262,7 @@ class Patient:
         except (SQLAlchemyError, OSError):
             raise Ill("unknown until the database can be read", "See the lines above.") from None
         if said:
-            raise Ill(" ".join(said).rstrip("."), "", Verdict.WARN)
+            raise Ill(" ".join(said).rstrip("."), "", Outcome.WARN)
         return "well"
 
     async def _said(self, health: HealthService, concern: Concern) -> list[str]:
