@@ -19,7 +19,6 @@ from starlette.responses import Response
 
 from bot.html import Pages
 from bot.wiring import Core, now
-from handlers.home.listeners import send_welcome
 from handlers.slack import TROUBLE
 from services.model.people import Person
 from services.model.wording import Command, Typed
@@ -112,8 +111,8 @@ class Install:
         await services.workspaces.installed(enterprise_id, team_id, made.user_id or "")
         log.info("installed", enterprise_id=enterprise_id, team_id=team_id)
         person = Person(enterprise_id, team_id, made.user_id or "")
-        if made.bot_token and person.user_id and await services.workspaces.is_new(person):
-            await send_welcome(self.core.slack.web.client(made.bot_token), person.user_id)
+        if made.bot_token and person.user_id:
+            await services.workspaces.welcome(person)
         name = made.team_name or made.enterprise_name or "your workspace"
         return _bolt_page(
             self.pages.say(

@@ -6,14 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
 
-from slack_sdk.web.async_client import AsyncWebClient
-
 from handlers import blocks, names, reply
 from handlers.blocks import Block
 from handlers.home.text import (
     ASK_FOR_ACCESS,
     NOT_CONNECTED,
-    WELCOME,
     WHAT_IT_IS,
     overview_text,
     status_text,
@@ -28,7 +25,6 @@ from handlers.home.views import (
     hidden_view,
     home_view,
     status_blocks,
-    welcome_blocks,
 )
 from handlers.routing import Handler, Intro, SlackRequest
 from handlers.slack import best_effort, slack_refusals
@@ -99,8 +95,7 @@ class HomeListeners:
             return
         await self.workspaces.open_home(request.person)
         await self.publish(request)
-        if await self.workspaces.is_new(request.person):
-            await send_welcome(request.client, request.person.user_id)
+        await self.workspaces.welcome(request.person)
 
     def following(self, handler: Handler) -> Handler:
         """Return the handler; Home follows what was pressed on it, and forms that were sent.
@@ -189,9 +184,3 @@ class SlackHomeScreen:
         view = await home_of(self.service, self.explain, person)
         with slack_refusals():
             await client.views_publish(user_id=person.user_id, view=view)
-
-
-async def send_welcome(client: AsyncWebClient, user_id: str) -> None:
-    """Write to the first person of a workspace what this is, and how to begin."""
-    with best_effort():
-        await client.chat_postMessage(channel=user_id, text=WELCOME, blocks=welcome_blocks())

@@ -1,6 +1,6 @@
 """How connections are, and what can be typed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from handlers import blocks
 from handlers.blocks import counted, one_line
@@ -21,8 +21,9 @@ _STATES = {
 WHAT_IT_IS = (
     "paymo-xero exports invoices from Paymo to Xero, and brings payments and deletions back."
 )
-WELCOME = "👋 *Welcome to paymo-xero.* Connect Paymo and Xero to export your first invoice."
-WELCOME_MEANS = (
+_WELCOME = "👋 *Welcome to paymo-xero.*"
+_BEGIN = "Connect Paymo and Xero to export your first invoice."
+_BEGIN_MEANS = (
     "It takes a minute: a Paymo API key and a visit to Xero. Nothing is exported until you say so."
 )
 NOT_CONNECTED = "Paymo and Xero aren't connected yet. It takes a minute."
@@ -65,6 +66,13 @@ _DAILY = {
     Role.EXPORTER: ("export INV-1", "export all", "show INV-1", "sync", "subscribe"),
     Role.OWNER: ("export INV-1", "export all", "show INV-1", "sync", "subscribe", "settings"),
 }
+
+
+def welcome_text(facts: Mapping[str, object]) -> str:
+    """Say to whoever comes first what this is, and how to begin, unless somebody has."""
+    if facts.get("done"):
+        return f"{_WELCOME}\n{WHAT_IT_IS}"
+    return f"{_WELCOME} {_BEGIN}\n{WHAT_IT_IS}\n{_BEGIN_MEANS}"
 
 
 def overview_text(found: Sequence[Overview]) -> str:

@@ -23,8 +23,6 @@ from handlers.home.text import (
     READY,
     SEVERAL,
     UNREADY,
-    WELCOME,
-    WELCOME_MEANS,
     WHAT_IT_IS,
     help_lines,
     left_text,
@@ -110,12 +108,6 @@ def _urgency(overview: Overview) -> tuple[int, int]:
     stops = [not is_working, overview.is_paused or overview.sweep_problem != ""]
     grade = stops.index(True) if any(stops) else len(stops)
     return grade, -(overview.asking + overview.failed)
-
-
-def welcome_blocks() -> list[Block]:
-    """Say to whoever comes first what this is, and how to begin."""
-    drawn = [blocks.section(f"{WELCOME}\n{WHAT_IT_IS}"), *blocks.actions([_connect("Connect")])]
-    return [*drawn, blocks.context(WELCOME_MEANS)]
 
 
 def hidden_view(refusal: ServiceError, site: str) -> Block:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from handlers.blocks import counted, day, escape, moment, one_line, render, render_line
+from handlers.home.text import welcome_text
 from handlers.reconcile.text import digest_text
 from handlers.settings.text import (
     access_asked_text,
@@ -42,9 +43,7 @@ _SIGNS = {
 }
 _OWED = frozenset({"open", "part_paid", "different"})
 _MOST_NAMED = 3
-
 _ROUNDING = "rounding"
-
 _MANAGE = "Manage notifications"
 
 
@@ -393,6 +392,7 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.INVOICE_DRIFTED: drift_text,
     NoticeKind.CAUGHT_UP: _caught_up,
     NoticeKind.DIGEST: digest_text,
+    NoticeKind.WELCOME: welcome_text,
     NoticeKind.APPROVAL_ASKED: approval_asked_text,
     NoticeKind.ACCESS_ASKED: access_asked_text,
     NoticeKind.ACCESS_ANSWERED: answered_text,

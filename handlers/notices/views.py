@@ -249,6 +249,7 @@ _WAYS_ON: dict[NoticeKind, Callable[[Facts], list[Block]]] = {
     NoticeKind.EXPORT_ASKED: lambda facts: [
         button(Action.EXPORT, blocks.escape(facts["number"]), style="primary")
     ],
+    NoticeKind.WELCOME: lambda _: [blocks.button("Connect", names.CONNECT, style="primary")],
     NoticeKind.APPROVAL_ASKED: _approval_buttons,
     NoticeKind.ACCESS_ASKED: asked_buttons,
     NoticeKind.AUTO_EXPORT_PAUSED: lambda _: [blocks.button("Settings…", names.SETTINGS)],

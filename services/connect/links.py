@@ -18,9 +18,10 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
 from services.model.wording import Command, Typed
-from services.store import audit, connections, links, notices, people, workspaces
+from services.store import audit, connections, links, notices, people, settled, workspaces
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
+from services.store.settled import Settled
 from services.store.tables import Connection, OneTimeLink, Workspace
 
 _OVER = (ConnectionState.ENDING, ConnectionState.ENDED)
@@ -279,6 +280,8 @@ async def _begin(session: Session, connection: Connection, done: Finished) -> Co
             f"{f', by {name}' if name else ''}. Use that connection, or choose another company "
             "or organisation."
         )
+    welcomed = Settled((NoticeKind.WELCOME,), done.by, "connected Paymo and Xero")
+    await settled.settle(session, connection, welcomed, done.at)
     former = await connections.find_former(session, connection)
     if former is None:
         await lifecycle.activate(session, connection)

@@ -299,15 +299,15 @@ class WorkspaceService:
             found = await workspaces.find_or_add(session, enterprise_id, team_id, self.now())
             await workspaces.mark_installed(session, found.id, user_id, self.now())
 
-    async def is_new(self, person: Person) -> bool:
-        """Say once for each workspace that whoever comes first should be welcomed."""
+    async def welcome(self, person: Person) -> None:
+        """Welcome whoever comes first, once for each workspace."""
         async with self.database.sessions.begin() as session:
             if await connections.list_open(session, person):
-                return False
+                return
             found = await workspaces.find_or_add(
                 session, person.enterprise_id, person.team_id, self.now()
             )
-            return await workspaces.mark_welcomed(session, found.id, self.now())
+            await workspaces.welcome(session, found.id, person.user_id, self.now())
 
     async def meet(self, person: Person, app: str = "") -> bool:
         """Say once that this person doesn't know yet what this is; `app` is our id there.

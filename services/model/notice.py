@@ -28,7 +28,8 @@ class NoticeKind(StrEnum):
     DIGEST = "digest"
     EXPORT_ASKED = "export_asked"  # not certain enough to go by itself
     AUTO_EXPORT_PAUSED = "auto_export_paused"
-    APPROVAL_ASKED = "approval_asked"  # these four go to people, never to channels
+    WELCOME = "welcome"  # these go to people, never to channels; this one before any connection
+    APPROVAL_ASKED = "approval_asked"
     ACCESS_ASKED = "access_asked"
     ACCESS_ANSWERED = "access_answered"
     OWNER_CHANGED = "owner_changed"

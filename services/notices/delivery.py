@@ -212,20 +212,28 @@ class NoticeStep(Step[Notice]):
                 session, notice.workspace_id, notice.channel_id, because[:255]
             )
             channel_id = notice.channel_id
-            heir = await notices.find_subscription(session, notice.connection_id, channel_id)
-            connection = await connections.get(session, notice.connection_id)
-            moved = heir is not None and await notices.readdress(
-                session, notice, people.heir_of(heir, connection), self.now()
-            )
-            if not moved:
+            if not await self._inherit(session, notice):
                 await notices.refuse(session, notice, because)
         for each in paused:
             told = (notice.workspace_id, each.set_by, each.connection_id)
             tell = partial(self.board.tell_paused, *told)
             turn.then(partial(tell, channel_id=channel_id, because=because))
 
+    async def _inherit(self, session: Session, notice: Notice) -> bool:
+        """Send it to whoever is told while the channel is paused, if there is somebody."""
+        if notice.connection_id is None:
+            return False
+        heir = await notices.find_subscription(session, notice.connection_id, notice.channel_id)
+        if heir is None:
+            return False
+        connection = await connections.get(session, notice.connection_id)
+        to = people.heir_of(heir, connection)
+        return await notices.readdress(session, notice, to, self.now())
+
 
 async def _message(session: Session, notice: Notice) -> Message:
+    if notice.connection_id is None:
+        return Message(notice.workspace_id, notice.channel_id, notice.kind, notice.facts, {})
     connection = await connections.get(session, notice.connection_id)
     ids: dict[str, object] = {
         "connection_id": connection.id,

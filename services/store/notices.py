@@ -169,7 +169,7 @@ async def lacks_card(session: AsyncSession, notice: Notice, export: Export) -> b
     """Say whether a channel that hears of exports first gets the card of one of a batch."""
     if export.batch_id is None or export.xero_invoice_id is None:
         return False
-    found = await find_subscription(session, notice.connection_id, notice.channel_id)
+    found = await find_subscription(session, export.connection_id, notice.channel_id)
     if found is None or Topic.EXPORTS.value not in found.topics:
         return False
     return await find_card(session, export.id, notice.channel_id) is None

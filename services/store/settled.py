@@ -11,11 +11,12 @@ from typing import Any, Self
 
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from services.model.notice import NoticeKind
 from services.store import leases, people
 from services.store.leases import fenced
-from services.store.tables import Card, Connection, Export, Notice
+from services.store.tables import Card, Connection, Export, Notice, Workspace
 
 DELETIONS = (NoticeKind.INVOICE_DELETED, NoticeKind.INVOICE_VOIDED)
 PAYMENTS = (NoticeKind.PAYMENT_RECEIVED, NoticeKind.PAYMENT_REMOVED)
@@ -98,7 +99,7 @@ async def _mark(
     told = (
         select(Notice)
         .where(
-            Notice.connection_id == connection.id,
+            _is_about(connection, settled),
             Notice.kind.in_(settled.kinds),
             or_(Notice.ts != "", Notice.due_at.is_not(None)),
             Notice.source.not_in(settled.by_sources),
@@ -120,6 +121,23 @@ async def _mark(
         # One that waits is posted without its buttons; one that is being posted is drawn again.
         if notice.ts or notice.leased_until is not None:
             notice.due_at, notice.tries = now, 0
+
+
+def _is_about(connection: Connection, settled: Settled) -> ColumnElement[bool]:
+    """Return the messages of the connection, or of its workspace where there was none yet.
+
+    Where Slack's whole organisation installed the app, that is who was welcomed.
+    """
+    if NoticeKind.WELCOME not in settled.kinds:
+        return Notice.connection_id == connection.id
+    own = aliased(Workspace)
+    is_whole = (Workspace.team_id == "") & (Workspace.enterprise_id == own.enterprise_id)
+    welcomed = (
+        select(Workspace.id)
+        .join(own, own.id == connection.workspace_id)
+        .where(or_(Workspace.id == own.id, is_whole & (own.enterprise_id != "")))
+    )
+    return Notice.connection_id.is_(None) & Notice.workspace_id.in_(welcomed)
 
 
 def _asks_about_payment() -> ColumnElement[bool]:

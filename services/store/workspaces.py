@@ -12,12 +12,14 @@ from sqlalchemy import ColumnElement, Select, Table, delete, false, func, null, 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
+from services.model.notice import NoticeKind
 from services.store.engine import insert_into
 from services.store.tables import (
     Acquaintance,
     Base,
     Connection,
     Grant,
+    Notice,
     SlackBot,
     SlackInstallation,
     Workspace,
@@ -125,15 +127,20 @@ async def note_app(session: AsyncSession, workspace_id: int, app_id: str) -> Non
     )
 
 
-async def mark_welcomed(session: AsyncSession, workspace_id: int, now: datetime) -> bool:
-    """Note that somebody is welcomed; of all who come, the first one."""
+async def welcome(session: AsyncSession, workspace_id: int, user_id: str, now: datetime) -> None:
+    """Queue a welcome for this person; of all who come, for the first one."""
     found = await session.scalars(
         update(Workspace)
         .where(Workspace.id == workspace_id, Workspace.welcomed_at.is_(None))
         .values(welcomed_at=now)
         .returning(Workspace.id)
     )
-    return found.first() is not None
+    if found.first() is None:
+        return
+    welcome = Notice(workspace_id=workspace_id, channel_id=user_id, kind=NoticeKind.WELCOME)
+    welcome.source, welcome.facts = f"{NoticeKind.WELCOME}:{workspace_id}", {}
+    welcome.created_at = welcome.due_at = now
+    session.add(welcome)
 
 
 async def mark_uninstalled(

@@ -73,6 +73,8 @@ async def test_whoever_installs_is_welcomed_once(many: Town) -> None:
     await install(many)
     await many.slack.open_home("Anna")
 
+    direct = many.slack.direct("Anna")
+    await many.slack.wait_for(lambda: many.slack.messages(direct), 60)
     [welcome] = many.slack.messages(many.slack.direct("Anna"))
     assert "Welcome to paymo-xero" in welcome.text
 

@@ -128,7 +128,7 @@ async def home_saying(walk: Walk, words: str, who: str = "Anna") -> str:
 async def test_whoever_opens_home_first_is_welcomed_once(walk: Walk) -> None:
     slack = walk.town.slack
     await slack.open_home("Anna")
-    await slack.wait_for(lambda: slack.messages(slack.direct("Anna")))
+    await slack.wait_for(lambda: slack.messages(slack.direct("Anna")), PATIENCE)
     await slack.open_home("Anna")
     await slack.open_home("Ben")
     await home_saying(walk, "aren't connected yet", "Ben")
@@ -137,6 +137,20 @@ async def test_whoever_opens_home_first_is_welcomed_once(walk: Walk) -> None:
     assert "Welcome to paymo-xero" in welcome.text
     assert set(buttons(welcome.blocks)) == {"connect"}
     assert slack.messages(slack.direct("Ben")) == []
+
+
+async def test_the_welcome_offers_to_connect_until_somebody_has(walk: Walk) -> None:
+    slack = walk.town.slack
+    await slack.open_home("Ben")
+    direct = slack.direct("Ben")
+    await slack.wait_for(lambda: slack.messages(direct), PATIENCE)
+    [welcome] = slack.messages(direct)
+    await walk.connect()
+
+    said = await walk.without("connect", welcome)
+    assert f"<@{slack.user('Anna').id}> connected Paymo and Xero" in said
+    assert "Connect Paymo" not in said
+    assert len(slack.messages(direct)) == 1
 
 
 async def test_home_goes_from_new_to_what_is_ready_by_role(walk: Walk) -> None:

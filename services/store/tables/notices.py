@@ -67,7 +67,7 @@ class Notice(Traced, Leased, Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     workspace_id: Mapped[int] = mapped_column(ForeignKey("workspaces.id"), index=True)
-    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
+    connection_id: Mapped[int | None] = mapped_column(ForeignKey("connections.id"))
     channel_id: Mapped[str] = mapped_column(String(32))  # a user's id makes it a direct message
     kind: Mapped[NoticeKind] = mapped_column(text_enum(NoticeKind))
     source: Mapped[str] = mapped_column(String(200))  # what happened, so that it is told once

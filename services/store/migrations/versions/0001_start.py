@@ -823,7 +823,7 @@ def upgrade() -> None:
         "notices",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("workspace_id", sa.Integer(), nullable=False),
-        sa.Column("connection_id", sa.Integer(), nullable=False),
+        sa.Column("connection_id", sa.Integer(), nullable=True),
         sa.Column("channel_id", sa.String(length=32), nullable=False),
         sa.Column(
             "kind",
@@ -847,6 +847,8 @@ def upgrade() -> None:
                 "digest",
                 "export_asked",
                 "auto_export_paused",
+                "welcome",
+                "approval_asked",
                 "access_asked",
                 "access_answered",
                 "owner_changed",
