@@ -11,7 +11,6 @@ from handlers.blocks import Block
 from handlers.home.text import (
     ASK_FOR_ACCESS,
     NOT_CONNECTED,
-    WHAT_IT_IS,
     overview_text,
     status_text,
     unknown_text,
@@ -27,6 +26,7 @@ from handlers.home.views import (
     status_blocks,
 )
 from handlers.routing import Handler, Intro, SlackRequest
+from handlers.settings.text import WHAT_IT_IS
 from handlers.slack import best_effort, slack_refusals
 from handlers.words import Words
 from services.connect.service import ConnectService, WorkspaceService

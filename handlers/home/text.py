@@ -1,10 +1,11 @@
 """How connections are, and what can be typed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from handlers import blocks
 from handlers.blocks import counted, one_line
 from handlers.connect.text import about
+from handlers.settings.text import WHAT_IT_IS
 from handlers.words import Words
 from services.connect.checklists import Overview
 from services.explain.worklist import Line
@@ -18,14 +19,6 @@ _STATES = {
     ConnectionState.ENDING: "⏳ *Disconnecting*",
     ConnectionState.ENDED: "*Disconnected*",
 }
-WHAT_IT_IS = (
-    "paymo-xero exports invoices from Paymo to Xero, and brings payments and deletions back."
-)
-_WELCOME = "👋 *Welcome to paymo-xero.*"
-_BEGIN = "Connect Paymo and Xero to export your first invoice."
-_BEGIN_MEANS = (
-    "It takes a minute: a Paymo API key and a visit to Xero. Nothing is exported until you say so."
-)
 NOT_CONNECTED = "Paymo and Xero aren't connected yet. It takes a minute."
 # What can be typed, who may, and what comes of it. `connect` is the owner's where something is
 # connected, and anybody's before; `connect another` is anybody's, with a key and a consent of their
@@ -66,13 +59,6 @@ _DAILY = {
     Role.EXPORTER: ("export INV-1", "export all", "show INV-1", "sync", "subscribe"),
     Role.OWNER: ("export INV-1", "export all", "show INV-1", "sync", "subscribe", "settings"),
 }
-
-
-def welcome_text(facts: Mapping[str, object]) -> str:
-    """Say to whoever comes first what this is, and how to begin, unless somebody has."""
-    if facts.get("done"):
-        return f"{_WELCOME}\n{WHAT_IT_IS}"
-    return f"{_WELCOME} {_BEGIN}\n{WHAT_IT_IS}\n{_BEGIN_MEANS}"
 
 
 def overview_text(found: Sequence[Overview]) -> str:

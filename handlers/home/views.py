@@ -23,7 +23,6 @@ from handlers.home.text import (
     READY,
     SEVERAL,
     UNREADY,
-    WHAT_IT_IS,
     help_lines,
     left_text,
     listed_text,
@@ -39,6 +38,7 @@ from handlers.home.text import (
     wants_access_text,
     whom_to_write,
 )
+from handlers.settings.text import WHAT_IT_IS
 from handlers.settings.views import asked_buttons
 from services.connect.checklists import Overview
 from services.errors import ServiceError

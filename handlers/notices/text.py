@@ -9,13 +9,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from handlers.blocks import counted, day, escape, moment, one_line, render, render_line
-from handlers.home.text import welcome_text
 from handlers.reconcile.text import digest_text
 from handlers.settings.text import (
     access_asked_text,
     answered_text,
     approval_asked_text,
     owner_text,
+    welcome_text,
 )
 from services import money
 from services.model.notice import MOST_DAYS_LATE, NoticeKind

@@ -1,4 +1,4 @@
-"""The sentences of the settings, and of messages about roles and approvals."""
+"""The sentences of the settings, and of what people are sent: the welcome, roles, approvals."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -10,6 +10,14 @@ from services import money
 from services.model.people import Option, Role
 from services.settings.service import SettingsForm
 
+WHAT_IT_IS = (
+    "paymo-xero exports invoices from Paymo to Xero, and brings payments and deletions back."
+)
+_WELCOME = "👋 *Welcome to paymo-xero.*"
+_BEGIN = "Connect Paymo and Xero to export your first invoice."
+_BEGIN_MEANS = (
+    "It takes a minute: a Paymo API key and a visit to Xero. Nothing is exported until you say so."
+)
 ROLES = (
     Option(Role.VIEWER.word, "As viewer", "Sees invoices and payments"),
     Option(Role.EXPORTER.word, "As exporter", "Exports, undoes, matches, syncs"),
@@ -53,6 +61,13 @@ ONE_MORE = (
     "Press *Connect Xero* and allow it for {organisation}. Until then, invoices go without it."
 )
 GONE = "This button is too old. Type the command again."
+
+
+def welcome_text(facts: Body) -> str:
+    """Say to whoever comes first what this is, and how to begin, unless somebody has."""
+    if facts.get("done"):
+        return f"{_WELCOME}\n{WHAT_IT_IS}"
+    return f"{_WELCOME} {_BEGIN}\n{WHAT_IT_IS}\n{_BEGIN_MEANS}"
 
 
 def heading_text(form: SettingsForm) -> str:

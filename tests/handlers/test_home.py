@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from handlers.home.text import WHAT_IT_IS
 from handlers.home.views import by_urgency, home_view
+from handlers.settings.text import WHAT_IT_IS
 from services.explain.worklist import WorkList
 from services.model.connection import ConnectionState
 from services.model.people import Role
