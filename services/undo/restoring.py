@@ -33,7 +33,7 @@ from services.store.engine import Database
 from services.store.tables import Task
 from services.sync import deletions
 
-_CLOCKS_DIFFER = timedelta(minutes=10)  # between Paymo and us
+_CLOCKS_DIFFER = timedelta(days=1)  # at most, between Paymo and us
 _MADE = "paymo_invoice_id"  # in `Task.data`: the invoice that was made
 
 

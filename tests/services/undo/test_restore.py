@@ -1,6 +1,6 @@
 """An invoice that the sync deleted in Paymo is made again from what was kept of it."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -137,6 +137,19 @@ async def test_the_payments_that_were_there_come_back(bridge: Bridge) -> None:
         (Decimal(50), DAY, "cash"),
         (Decimal(50), DAY, "cash"),
     ]
+
+
+async def test_one_whose_answer_was_lost_is_found_by_a_clock_that_is_ahead_of_paymos(
+    bridge: Bridge,
+) -> None:
+    await delete(bridge)
+    bridge.paymo.company.now = lambda: bridge.clock() - timedelta(hours=1)
+    bridge.paymo.faults.add(method="POST", path="/api/invoices$", hang_up="after")
+    await restored(bridge)
+    await bridge.look()
+
+    assert (await bridge.notices())[-1][0] == "invoice_restored"
+    assert len(writes(bridge)) == len(bridge.paymo.company.invoices) == 1
 
 
 @pytest.mark.parametrize("hang_up", ["before", "after"])
