@@ -268,6 +268,34 @@ async def test_a_shortcut_is_used_on_a_message(bench: Bench, page: Page) -> None
     )
 
 
+async def test_a_menu_opens_and_stays_open_although_its_form_is_drawn_anew(
+    bench: Bench, page: Page
+) -> None:
+    bench.reply = lambda body: serve(bench, body)
+    await page.get_by_role("textbox", name="Message #invoices").fill("/paymo-xero export 1")
+    await page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Test")
+    contact = dialog.get_by_role("combobox", name="contact")
+    await expect(contact).to_be_focused()
+    view_id = (await dialog.get_attribute("data-view")) or ""
+
+    async def draw_anew(said: str) -> None:
+        found = {"type": "section", "text": words(said)}
+        await bench.slack.views_update(view_id=view_id, view=form(found))
+        await expect(dialog.get_by_text(said)).to_be_visible()
+
+    await contact.hover()
+    await page.mouse.down()
+    await draw_anew("Read in Paymo")
+    await page.mouse.up()
+    await expect(page.get_by_role("option", name="Acme")).to_be_visible()
+    await contact.press_sequentially("ltd")
+    await expect(page.get_by_role("option", name="Acme ltd")).to_be_visible()
+    await draw_anew("Read again")
+    await page.get_by_role("option", name="Acme ltd").click()
+    await expect(contact).to_have_value("Acme ltd")
+
+
 async def test_a_form_is_filled_and_closed_by_keyboard(bench: Bench, page: Page) -> None:
     bench.reply = lambda body: serve(bench, body)
     composer = page.get_by_role("textbox", name="Message #invoices")

@@ -12,7 +12,10 @@ export function combobox({ key, label, placeholder, chosen, load, pick }) {
     "aria-controls": id, autocomplete: "off", placeholder, "data-key": key, value: chosen,
   });
   const menu = { input, list, chosen, load, pick, asked: 0, timer: 0 };
-  input.addEventListener("click", () => open(menu, ""));
+  // A press counts from its beginning: drawn anew before its end, the field would hear of no click.
+  input.addEventListener("mousedown", () => open(menu, ""));
+  input.addEventListener("click", () => { if (list.hidden) open(menu, ""); else selectChosen(menu); });
+  input.addEventListener("reopen", (event) => open(menu, event.detail));
   input.addEventListener("input", () => {
     clearTimeout(menu.timer);
     menu.timer = setTimeout(() => open(menu, input.value), PAUSE);
@@ -26,12 +29,17 @@ export function combobox({ key, label, placeholder, chosen, load, pick }) {
 async function open(menu, typed) {
   menu.asked += 1;
   const mine = menu.asked;
-  if (!typed && menu.chosen) menu.input.select();
+  if (!typed) selectChosen(menu);
+  menu.input.dataset.asked = typed;
   show(menu, [el("div", { class: "note" }, "Loading…")]);
   const groups = await menu.load(typed);
   if (mine !== menu.asked || document.activeElement !== menu.input) return;
   const options = groups.flatMap((group) => group.options);
   show(menu, options.length ? groups.map((group) => grouped(menu, group)) : [el("div", { class: "note" }, "No results")]);
+}
+
+function selectChosen(menu) {
+  if (menu.chosen && menu.input.value === menu.chosen) menu.input.select();
 }
 
 function show(menu, children) {
@@ -44,6 +52,7 @@ function show(menu, children) {
 function close(menu) {
   clearTimeout(menu.timer);
   menu.asked += 1;
+  delete menu.input.dataset.asked;
   menu.list.hidden = true;
   menu.input.setAttribute("aria-expanded", "false");
   menu.input.value = menu.chosen;

@@ -59,11 +59,11 @@ function draw(view, scene) {
   );
 }
 
-/** Keep what was typed and not told yet, and where the cursor stood. */
+/** Keep what was typed and not told yet, where the cursor stood, and what an open menu was asked. */
 function remember() {
-  const held = document.activeElement?.dataset?.key;
+  const { key: held, asked } = document.activeElement?.dataset ?? {};
   const dirty = [...dialog.querySelectorAll("[data-dirty]")].map((field) => [field.dataset.key, field.value]);
-  return { view: dialog.dataset.view, held, dirty, scroll: dialog.querySelector(".body")?.scrollTop ?? 0 };
+  return { view: dialog.dataset.view, held, asked, dirty, scroll: dialog.querySelector(".body")?.scrollTop ?? 0 };
 }
 
 /** Start where Slack does: at the field that the app names, or the first; never at the way out. */
@@ -88,6 +88,10 @@ function restore(place) {
   dialog.querySelector(".body").scrollTop = place.held && !same ? 0 : place.scroll;
   const held = same || dialog.querySelector("h2");
   if (!dialog.contains(document.activeElement) || document.activeElement === dialog.querySelector(".cross")) held.focus({ preventScroll: true });
+  if (same && place.asked !== undefined) {
+    if (place.asked) same.value = place.asked;
+    same.dispatchEvent(new CustomEvent("reopen", { detail: place.asked }));
+  }
 }
 
 function byKey(key) {
