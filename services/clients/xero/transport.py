@@ -15,7 +15,7 @@ from services.clients.messages import errors_in, messages_in
 from services.clients.rows import Json, Kind, LeftOut, Rows, content_of, objects_of
 from services.clients.typed import rows_in
 from services.clients.xero import wire
-from services.errors import Forbidden, NotConnected, Rejected, Unavailable
+from services.errors import Forbidden, NotConnected, Rejected, Unavailable, Unreachable
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -93,6 +93,13 @@ class XeroTransport:
             token = await self.tokens.renew(self.grant_id, token)
             async with bounded(), self.at_once:
                 return await self._send_with(token, method, path, extras)
+        except NotConnected as refusal:
+            # A network between us may say so in Xero's place, even of a new token.
+            is_told = refusal.is_stale and not path.startswith(CONNECTIONS)
+            if not is_told or await self._is_cut_off(token):
+                raise
+            text = "Xero refused our access once, though it still works. Nothing was done."
+            raise Unreachable(text) from refusal
         except Forbidden as refusal:
             is_own = refusal.is_its_own and path == CONNECTIONS
             if is_own or (not path.startswith(CONNECTIONS) and await self._is_cut_off(token)):

@@ -1,4 +1,4 @@
-"""A 403, or Paymo's 401, is about that one call, unless the account itself is refused as well."""
+"""A 401 or 403 is about that one call, unless the account itself is refused as well."""
 
 from collections.abc import AsyncIterator
 
@@ -41,9 +41,13 @@ async def xero() -> AsyncIterator[XeroBench]:
         # What a network in between says, or nobody, is no word of Xero's on the organisation.
         ({"Organisation": PAGE, "connections": PAGE}, Forbidden),
         ({"Organisation": XERO_SAYS, "connections": {"status": 503}}, Forbidden),
+        ({"Organisation": {"status": 401}, "connections": {"status": 401}}, NotConnected),
+        ({"Organisation": {"status": 401}, "connections": XERO_SAYS}, NotConnected),
+        ({"Organisation": {"status": 401}}, Unreachable),
+        ({"Organisation": {"status": 401}, "connections": {"status": 503}}, Unreachable),
     ],
 )
-async def test_xeros_403_is_about_one_call_unless_the_organisation_is_refused_too(
+async def test_xeros_refusal_is_about_one_call_unless_the_organisation_is_refused_too(
     xero: XeroBench, faults: Faults, kind: type[ServiceError]
 ) -> None:
     for path, fault in faults.items():

@@ -309,7 +309,7 @@ async def test_e04_an_expired_token_is_renewed_once_and_the_call_repeated(bench:
 
 
 async def test_a_refusal_that_a_fresh_token_does_not_mend_is_final(bench: Bench) -> None:
-    bench.stand.world.faults.add(path="Organisation", times=9, status=401)
+    bench.stand.world.faults.add(path="Organisation|connections", times=9, status=401)
     with pytest.raises(NotConnected) as refusal:
         await bench.client.organisation()
 
