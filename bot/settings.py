@@ -80,7 +80,7 @@ def _keys(value: SecretStr) -> SecretStr:
 def _printable(value: SecretStr) -> SecretStr:
     secret = value.get_secret_value()
     if secret and not _ENCODING.fullmatch(secret):
-        raise ValueError("must not hold spaces, line breaks or letters beyond ASCII")
+        raise ValueError("must not contain spaces, line breaks or letters beyond ASCII")
     return value
 
 

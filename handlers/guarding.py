@@ -141,8 +141,8 @@ _MOST = 40  # a message has room for fifty blocks
 _LONGEST = 2000  # of a button's value
 _GONE = "This button no longer works. Type the command again."
 _TOO_LONG = (
-    "This workspace has several connections, and this is too long to ask which one you mean. "
-    "Type it in a channel subscribed to one of them."
+    "This is too long for us to ask which connection you mean. Type it in a channel subscribed to "
+    "one of them."
 )
 _HINT = "We don't ask in a channel subscribed to one of them."
 

@@ -100,7 +100,7 @@ def refusal_of(error: SlackApiError) -> ServiceError:
     """Return what the refusal of a post means to whoever wanted it posted."""
     code = code_of(error)
     if code == "ratelimited" or _status(error) == _BUSY:
-        return Throttled("Slack asks us to wait.", retry_after=wait_of(error))
+        return Throttled("Slack asked us to wait.", retry_after=wait_of(error))
     if code in _GONE:
         return NotFound("The message is gone.")
     if code in _NOT_THERE:
@@ -157,7 +157,7 @@ def text_in(answer: AsyncSlackResponse, name: str) -> str:
     """Return what Slack's yes has to hold; without it nobody knows what came of the call."""
     found: Any = answer.get(name)
     if not isinstance(found, str) or not found:
-        raise Unavailable("Slack’s answer could not be read.")
+        raise Unavailable("We can’t read Slack’s answer.")
     return found
 
 
@@ -169,7 +169,7 @@ def slack_refusals() -> Iterator[None]:
     except SlackApiError as error:
         raise refusal_of(error) from error
     except TROUBLE as error:
-        raise Unavailable("Slack could not be reached.") from error
+        raise Unavailable("Slack can’t be reached.") from error
 
 
 @contextmanager
@@ -180,7 +180,7 @@ def passing_troubles() -> Iterator[None]:
     except (SlackClientError, aiohttp.ClientError) as error:
         if not is_passing(error):
             raise
-        raise Unavailable("Slack could not be reached. Try again.") from error
+        raise Unavailable("Slack can’t be reached. Try again.") from error
 
 
 @contextmanager

@@ -21,6 +21,8 @@
 Anything else that escapes a service is a bug.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -45,6 +47,16 @@ class NotConnected(ServiceError):
         super().__init__(text)
         self.system = system
         self.is_stale = is_stale
+
+
+@contextmanager
+def of_access(access: int | str) -> Iterator[None]:
+    """Have every `NotConnected` raised in here say which access was refused."""
+    try:
+        yield
+    except NotConnected as refusal:
+        refusal.access = access
+        raise
 
 
 @dataclass(frozen=True, slots=True)

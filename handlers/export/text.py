@@ -150,7 +150,7 @@ def result_text(result: ExportResult) -> str:
             f"{mine}, Xero has {theirs}. {reason}"
         ).strip()
     if result.state is ExportState.FAILED:
-        return f"⛔ Invoice {number} was not exported to {organisation}. {reason}".strip()
+        return f"⛔ Invoice {number} wasn’t exported to {organisation}. {reason}".strip()
     if result.state is ExportState.AWAITING:
         return f"⏳ Invoice {number} is *waiting for approval*. {reason}".strip()
     if result.state is ExportState.UNKNOWN:
@@ -195,7 +195,7 @@ def amount_of(amount: Decimal | None, result: ExportResult) -> str:
 
 TAX_HELP = (
     "To add a rate in Xero: Accounting → Advanced → Tax rates → New tax rate. To give an account "
-    "another one: Accounting → Advanced → Chart of accounts → the account → Edit details → Tax."
+    "another rate: Accounting → Advanced → Chart of accounts → the account → Edit details → Tax."
 )
 
 

@@ -51,7 +51,7 @@ SENTENCES = {
     "auto_export_asked": "asked before exporting {it}{reason}",
     "auto_export_paused": "paused automatic export",
     "tax_overridden": "exported {it} although the tax differs{taxes}",
-    "contact_merged": "used the contact that Xero merged, for {it}",
+    "contact_merged": "used the merged contact for {it}",
     "batch_confirmed": "started a batch export",
     "batch_exported": "finished a batch export{batch}",
     "batch_noted": "added notes to the batch's invoices in Xero",

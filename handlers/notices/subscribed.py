@@ -78,7 +78,7 @@ def is_on_text(listening: Listening) -> str:
 
 def ended_text(channel_id: str, *, is_removed: bool) -> str:
     """Say that a channel gets nothing any more, or never did."""
-    said = "is not subscribed any more." if is_removed else "was not subscribed."
+    said = "isn’t subscribed any more." if is_removed else "wasn’t subscribed."
     return f"{channel(channel_id) if channel_id else 'This'} {said}"
 
 
@@ -103,7 +103,7 @@ def pausing_text(channel_id: str, because: str) -> str:
 
 def no_amount_text(typed: str) -> str:
     """Say that what was typed behind `min:` is no amount."""
-    return f"“{typed}” is not an amount. Type it as min:500."
+    return f"“{typed}” isn’t an amount. Type it like this: min:500."
 
 
 def no_topic_text(typed: str, known: Sequence[str], nearest: Sequence[str]) -> str:

@@ -88,7 +88,7 @@ def _differing(report: Report, when: str) -> str:
         (report.count(Outcome.DIFFERS), "differ", "differs"),
         (report.count(Outcome.ONLY_PAYMO), "are only in Paymo", "is only in Paymo"),
         (report.count(Outcome.ONLY_XERO), "are only in Xero", "is only in Xero"),
-        (report.count(Outcome.UNREAD), "were not shown by Xero", "was not shown by Xero"),
+        (report.count(Outcome.UNREAD), "weren’t shown by Xero", "wasn’t shown by Xero"),
         (report.count(Outcome.ODD), "can't be read", "can't be read"),
     ]
     told = [f"{count} {one if count == 1 else many}" for count, many, one in found if count]

@@ -43,7 +43,7 @@ CHANNELS = (
     Option("off", "Nobody else", "Only the people named here"),
 )
 HAND_OVER_ON_SAVE = "When you save, this person becomes the owner. Only they can give it back."
-HAND_OVER = "They will decide about settings, roles and connecting. You stay an exporter."
+HAND_OVER = "They'll be in charge of settings, roles and the connection. You stay an exporter."
 AUTO_HINT = (
     "Exports each invoice sent in Paymo from now on, if every check passes and somebody has "
     "chosen the client's contact before. We ask about the rest in your channels."
@@ -60,7 +60,7 @@ ONE_MORE = (
     "✅ The settings are saved. To attach the PDF, the app needs one more permission in Xero. "
     "Press *Connect Xero* and allow it for {organisation}. Until then, invoices go without it."
 )
-GONE = "This button is too old. Type the command again."
+GONE = "This button no longer works. Type the command again."
 
 
 def welcome_text(facts: Body) -> str:
@@ -95,7 +95,7 @@ def answered_text(facts: Body) -> str:
     may = {
         Role.VIEWER.word: "You can ask about invoices: type `/paymo-xero show INV-1`.",
         Role.EXPORTER.word: "You can export: type `/paymo-xero export`.",
-        Role.OWNER.word: "You decide about settings, roles and connecting.",
+        Role.OWNER.word: "You're in charge of settings, roles and the connection.",
     }
     a = {Role.VIEWER.word: "a viewer", Role.EXPORTER.word: "an exporter"}.get(given, "the owner")
     return f"✅ You are now {a} of {pair}. {may[given]}"
@@ -143,7 +143,7 @@ def _approval_lines(facts: Body) -> Iterator[str]:
     if facts.get("more_lines"):
         yield f"• and {facts['more_lines']} more"
     if facts.get("without_number"):
-        yield "Exported without its number."
+        yield "It goes without its number."
     if facts.get("override_tax"):
         yield "Its tax differs from the account's tax in Xero."
 

@@ -81,7 +81,7 @@ class AutoStep(OneOffStep):
             return True
         if connection.state is ConnectionState.ACTIVE and not connection.is_paused:
             return False
-        reason = "The connection doesn't work now, or somebody needs to decide something first."
+        reason = "The connection doesn't work, or its deletions are paused until somebody decides."
         await lifecycle.put_off(session, task, self.now() + _WAITS, reason, is_try=False)
         return True
 

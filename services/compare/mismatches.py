@@ -212,7 +212,7 @@ def _reason(both: BothSides, row: Payment, *, stands: bool) -> Iterator[_Reason]
                 is_decided=True,
             )
         case PaymentState.ASKED | PaymentState.PARKED:
-            yield _Reason(amount, f"{what} is not recorded in Paymo. {row.reason}")
+            yield _Reason(amount, f"{what} isn't recorded in Paymo. {row.reason}")
         case PaymentState.ADDING:
             yield _Reason(amount, f"{what} is on its way to Paymo.")
         case PaymentState.CHECKING | PaymentState.REMOVING:

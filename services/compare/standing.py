@@ -201,14 +201,12 @@ def _why_closed(export: Export, connection: Connection) -> str:
     if export.xero_due is not None and export.xero_due != export.xero_total:
         return f"It has payments or credits in Xero, so it can't be changed there. {instead}"
     if export.xero_seen_status not in _OPEN:
-        return (
-            f"It is {export.xero_seen_status.lower()} in Xero, so it cannot be changed. {instead}"
-        )
+        return f"It's {export.xero_seen_status.lower()} in Xero, so it can't be changed. {instead}"
     issued_on = str(sent_of(export).get("Date", ""))
     if locked_until is not None and issued_on and date.fromisoformat(issued_on) <= locked_until:
         return (
             f"{connection.organisation_name} is locked up to "
             f"{Day(locked_until, connection.country)}, and the invoice is dated before that, "
-            f"so it cannot be changed there. {instead}"
+            f"so it can't be changed there. {instead}"
         )
     return ""

@@ -36,7 +36,7 @@ class StoreVault:
         async with self.database.sessions() as session:
             grant = await session.get(Grant, grant_id)
             if grant is None:
-                raise NotConnected("Xero is not connected.", system="Xero")
+                raise NotConnected("Xero isn't connected.", system="Xero")
             return TokenSet(
                 access_token=grant.access_token,
                 refresh_token=grant.refresh_token,

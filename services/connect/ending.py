@@ -92,7 +92,7 @@ class EndingStep(ScheduledStep):
         name = connection.organisation_name or "Xero"
         held = consents.held_by(connection)
         if held is None:
-            return "Xero was not connected."
+            return "Xero wasn't connected."
         async with self.database.sessions() as session:
             others = await consents.names_of_others(session, connection)
         try:
@@ -109,7 +109,7 @@ class EndingStep(ScheduledStep):
     async def _end_at_paymo(self, connection: Connection) -> str:
         """Remove our webhooks; a failure at Paymo doesn't hold up the end."""
         if connection.paymo_api_key is None:
-            return "Paymo was not connected."
+            return "Paymo wasn't connected."
         name = connection.paymo_company_name or "Paymo"
         said = (
             f"The API key of {name} is deleted here. If nothing else uses it, delete it in Paymo "

@@ -113,7 +113,7 @@ def why_not_allowed(error: str) -> str:
     if error in _SCOPES:
         return (
             "Xero refused the scopes that this app asks for. Xero apps made since March 2026 have "
-            "granular scopes only. Whoever runs paymo-xero finds them in its operations page. "
+            "granular scopes only. Whoever runs paymo-xero finds them in docs/operations.md. "
             f"{_AGAIN}"
         )
     return f"Xero answered with an error ({error[:_LONGEST_ERROR]}). {TWO_APPS} {_AGAIN}"
@@ -275,8 +275,8 @@ async def _begin(session: Session, connection: Connection, done: Finished) -> Co
     if rival is not None:
         name = rival.names.get(rival.owner_id, "")
         raise ServiceError(
-            f"{connection.paymo_company_name} in Paymo is connected with "
-            f"{connection.organisation_name} in Xero already"
+            f"{connection.paymo_company_name} in Paymo is already connected with "
+            f"{connection.organisation_name} in Xero"
             f"{f', by {name}' if name else ''}. Use that connection, or choose another company "
             "or organisation."
         )

@@ -17,7 +17,7 @@ _WAITING = {
     ExportState.AWAITING: "Waiting for approval.",
     ExportState.QUEUED: "Waiting to be sent.",
     ExportState.SENDING: "Being sent to Xero.",
-    ExportState.UNKNOWN: "Xero didn't answer. We check there before sending it again.",
+    ExportState.UNKNOWN: "Xero didn't answer. We'll check there before we send it again.",
 }
 LIVES = {
     InvoiceState.LIVE: "",

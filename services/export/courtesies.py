@@ -43,7 +43,7 @@ _BUSY = timedelta(minutes=1)
 _LONGEST = timedelta(hours=24)
 _MOST_MISSED = 3  # in a row
 _NO_ROOM = "We keep what is left of Xero's daily calls for exports and payments."
-_TOO_LATE = "There was no time for them within a day: everything else came first."
+_TOO_LATE = "We didn't get to them within a day, because exports and payments came first."
 _OFF = "The connection no longer works."
 
 
@@ -100,7 +100,7 @@ class CourtesyStep(XeroTaskStep):
             await self._end(task, "It may have been done already.")
             return
         if self.client(about.connection).allowance.is_short:
-            await self.let_go(about.turn, "The day's calls are kept for exports.")
+            await self.let_go(about.turn, "We keep the rest of today's calls for exports.")
             return
         await self._note(task, is_sent=True)  # from here on it may be done
         try:

@@ -140,7 +140,7 @@ class ExistingInvoices:
         mine = Amount(export.total or Decimal(0), export.currency)
         theirs = Amount(found.total, found.currency_code)
         return Refused(
-            f"Invoice {export.number} in Xero is another one: {found.contact.name}, {theirs}, "
+            f"Invoice {export.number} in Xero is a different one: {found.contact.name}, {theirs}, "
             f"where Paymo has {export.client_name}, {mine}. Export without the number instead, or "
             "give this one another number in Paymo.",
             RefusalCode.NUMBER_OTHER,
@@ -314,7 +314,7 @@ class Contacts:
         email, said = email_of(invoice), ""
         if email and not sent.email:
             said = (
-                f"{made.name} was added to Xero without {email}, which Xero doesn't take as an "
+                f"{made.name} was added to Xero without {email}, which Xero doesn't accept as an "
                 "e-mail address."
             )
         return Found(made.contact_id, made.name, said=said)

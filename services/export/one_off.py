@@ -93,7 +93,7 @@ class ExportTaskStep(OneOffStep):
                 await stop_undo(session, export)
                 return None
             if connection.state is not ConnectionState.ACTIVE:
-                due_at, why = self.now() + PARKED, "Paymo or Xero is not connected now."
+                due_at, why = self.now() + PARKED, "Paymo or Xero isn't connected now."
                 await lifecycle.put_off(session, task, due_at, why, is_try=False)
                 return None
             quiet_at = await schedules.quiet_at(session, task, self.now())
@@ -107,7 +107,7 @@ class ExportTaskStep(OneOffStep):
             due_at = self.now() + PARKED
             await lifecycle.put_off(session, turn.row, due_at, str(refusal))
         if turn.row.tries == self.policy.tries:
-            text = f"{refusal} It goes on once an hour until that works."
+            text = f"{refusal} We'll try again every hour."
             self.tell(turn, text, is_well=False)
 
     def require_over(self, about: Assignment) -> None:

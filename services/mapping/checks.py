@@ -180,7 +180,7 @@ def _new_contact(case: Case) -> Check:
         said += f", written {there}, as Xero needs it"
     email = email_of(case.invoice)
     if email and not is_email(email):
-        said += f", without {email}, which Xero doesn't take as an e-mail address"
+        said += f", without {email}, which Xero doesn't accept as an e-mail address"
     return Check("contact", Colour.AMBER, f"{said}.")
 
 

@@ -255,7 +255,9 @@ def _compare_words(a: Reading, b: Reading) -> Likeness:
     if found.is_reordered:
         return _reordered(a, b)
     if found.is_mistyped and _same(a, b).is_same:
-        return Likeness(91, "same name but for a typo", is_same=True, is_near=True, is_whole=True)
+        return Likeness(
+            91, "same name except for a typo", is_same=True, is_near=True, is_whole=True
+        )
     if a.is_foreign != b.is_foreign and _sound(a) == _sound(b):
         same = _same(a, b)
         return replace(same, reason=_OTHER_ALPHABET) if same.is_same else same
@@ -291,9 +293,9 @@ def _same(a: Reading, b: Reading) -> Likeness:
     if a.forms != b.forms and not (_sure(a) <= _sure(b) or _sure(b) <= _sure(a)):
         return Likeness(OTHER_FORM, "same name, another legal form", is_near=True)
     if any(each.endswith("?") and each[:-1] not in a.forms | b.forms for each in a.forms ^ b.forms):
-        return Likeness(OTHER_FORM, "same name but for one word", is_near=True)
+        return Likeness(OTHER_FORM, "same name except for one word", is_near=True)
     if a.titles != b.titles:
-        return Likeness(OTHER_FORM, "same name but for a title", is_near=True, is_whole=True)
+        return Likeness(OTHER_FORM, "same name except for a title", is_near=True, is_whole=True)
     score = 97 if _sure(a) == _sure(b) else 95
     return Likeness(score, "similar name", is_same=True, is_near=True)
 

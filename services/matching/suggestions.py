@@ -94,7 +94,7 @@ def _compare(party: Party, contact: Recognisable) -> Suggestion | None:
     elif not alike.is_same:
         confidence, reason = _by_domain(party, contact, confidence, reason, alike)
     if proven is False and confidence >= _SURE:
-        confidence, reason = OTHER_FORM, f"{reason}, another tax number"
+        confidence, reason = OTHER_FORM, f"{reason}, different tax number"
     if confidence < _LIKELY:
         return None
     return Suggestion(

@@ -70,7 +70,7 @@ def month_of(text: str, today: date) -> Month:
     first = _first_day(typed, today)
     if first is None:
         raise ServiceError(
-            f"“{text.strip()[:_LONGEST_ECHO]}” is not a month. Type 2026-11, november, last, all, "
+            f"“{text.strip()[:_LONGEST_ECHO]}” isn't a month. Type 2026-11, november, last, all, "
             "or nothing for this month."
         )
     if first > today:

@@ -26,7 +26,7 @@ _OPEN = (
 )
 Listed = TypeVar("Listed", Place, Connection)
 _OVER = "This connection has been ended. Type the command again to choose another one."
-CONNECT_FIRST = f"Paymo and Xero are not connected yet. Type {Typed(Command.CONNECT)} first."
+CONNECT_FIRST = f"Paymo and Xero aren't connected yet. Type {Typed(Command.CONNECT)} first."
 IN_USE = (ConnectionState.ACTIVE, ConnectionState.BROKEN)
 
 

@@ -207,9 +207,9 @@ async def postpone_new(
 async def list_late(
     session: AsyncSession, connection_id: int, before: datetime
 ) -> Sequence[tuple[Payment, Export]]:
-    """Return payments seen in Xero before this time that Paymo has not taken, with their exports.
+    """Return payments seen in Xero before this time that Paymo hasn't taken, with their exports.
 
-    What a person asked for was told before.
+    What a person asked for was told before, and so was what `mark_late` marked.
     """
     found = await session.execute(
         select(Payment, Export)
@@ -220,10 +220,17 @@ async def list_late(
             Payment.due_at.is_not(None),
             Payment.seen_at <= before,
             Payment.is_brought_back.is_(False),
+            Payment.is_late.is_(False),
         )
         .order_by(Payment.id)
     )
     return [(payment, export) for payment, export in found]
+
+
+async def mark_late(session: AsyncSession, payments: Iterable[Payment]) -> None:
+    """Note that Paymo was asked once whether it may remind their clients."""
+    ids = [each.id for each in payments]
+    await session.execute(update(Payment).where(Payment.id.in_(ids)).values(is_late=True))
 
 
 async def find_leaving(session: AsyncSession, export_id: int) -> datetime | None:

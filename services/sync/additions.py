@@ -86,7 +86,7 @@ async def run_due(run: SweepRun) -> Counter[PaymentState]:
 
 
 async def _warn_of_late(run: SweepRun) -> None:
-    """Say of what Paymo has not taken for long that it may remind the client meanwhile."""
+    """Say once of what Paymo hasn't taken for long that it may remind the client meanwhile."""
     async with run.database.sessions() as session:
         late = await payments.list_late(session, run.connection.id, run.now() - _LATE)
     if not late:
@@ -99,6 +99,7 @@ async def _warn_of_late(run: SweepRun) -> None:
             told = ExportedInvoice(run, export)
             if told.may_remind(company):
                 await told.tell_waiting(session, row, company)
+        await payments.mark_late(session, [row for row, _ in late])
 
 
 @dataclass(slots=True)

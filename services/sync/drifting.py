@@ -145,7 +145,7 @@ class _Watched(ExportedInvoice):
                 await self._note_gone()
         except Rejected as refusal:
             # What is the matter with one invoice must not keep all others waiting.
-            run.problems.append(f"Invoice {self.export.number} could not be compared: {refusal}")
+            run.problems.append(f"Invoice {self.export.number} can't be compared: {refusal}")
         except ServiceError:
             async with run.database.sessions.begin() as session:
                 await exports.uncheck(session, [self.export.id])

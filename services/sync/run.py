@@ -119,7 +119,7 @@ class SweepRun:
         connection = self.connection
         facts = connections.common_facts(connection) | {
             "problem": f"Invoices that were exported before, and that we don't know: {count}. "
-            "Their payments aren't followed. Link them here, or have whoever runs paymo-xero run "
+            "We don't follow their payments. Link them here, or ask whoever runs paymo-xero to run "
             f"“paymo-xero relink --workspace {connection.workspace_id}”.",
             "former": True,
         }

@@ -43,8 +43,8 @@ from services.store.tables import Connection, Export, Task
 _FRESH = timedelta(minutes=1)
 _CHANGED = ("Date", "DueDate", "InvoiceNumber", "Reference", "LineAmountTypes")
 _NO_CONTACT = (
-    "Its client in Paymo is another one now, and nobody has said which contact in Xero that is. "
-    f"Match it with {Typed(Command.MATCH)}, then press again."
+    "It has another client in Paymo now, and that client has no contact in Xero yet. "
+    f"Match the client with {Typed(Command.MATCH)}, then press again."
 )
 
 

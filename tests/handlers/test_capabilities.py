@@ -122,9 +122,9 @@ async def test_the_subscribe_form_tells_the_channel_and_remembers_everything(wal
         )
     )
     await walk.type("unsubscribe")
-    await walk.ephemeral("not subscribed any more")
+    await walk.ephemeral("isn’t subscribed any more")
     await walk.type("unsubscribe")
-    await walk.ephemeral("was not subscribed")
+    await walk.ephemeral("wasn’t subscribed")
 
 
 async def test_a_channel_that_cannot_be_written_to_is_said_in_the_form(walk: Walk) -> None:

@@ -365,7 +365,7 @@ class PaymoClients:
         With patience it waits for Paymo's windows that long, all its calls together.
         """
         if not api_key:
-            raise NotConnected("Paymo is not connected.", system="Paymo")
+            raise NotConnected("Paymo isn't connected.", system="Paymo")
         turnstile = self.turnstiles.setdefault(api_key, Turnstile())
         return PaymoClient(
             api=ApiClient(

@@ -29,7 +29,15 @@ from services.clients.paymo.wire import (
 )
 from services.clients.rows import Json, Kind, LeftOut, Rows, as_amount, content_of, objects_of
 from services.clients.typed import rows_in
-from services.errors import Forbidden, NotConnected, Rejected, Throttled, Unavailable, Unreachable
+from services.errors import (
+    Forbidden,
+    NotConnected,
+    Rejected,
+    Throttled,
+    Unavailable,
+    Unreachable,
+    of_access,
+)
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -148,8 +156,8 @@ class PaymoTransport:
                 await gate.enter(is_queued=False)
                 wait = self.api.allowance.wait(_SPARE)
                 if wait is None:
-                    with gate.counted():
-                        answer = await self._answer(method, path, extras)
+                    with gate.counted(), of_access(self.access):
+                        answer = await self._tried(method, path, extras)
                     if isinstance(answer, Answer):
                         return answer
                     wait = answer
@@ -169,17 +177,10 @@ class PaymoTransport:
                 while (wait := self.api.allowance.wait(_SPARE)) is not None:
                     await self._wait(wait)
                     await gate.enter(is_queued=True)
-            with gate.counted():
-                return await self._answer(method, path, extras)
+            with gate.counted(), of_access(self.access):
+                return await self._tried(method, path, extras)
         except Throttled as refusal:
             gate.refusal = refusal
-            raise
-
-    async def _answer(self, method: str, path: str, extras: dict[str, Any]) -> Answer | timedelta:
-        try:
-            return await self._tried(method, path, extras)
-        except NotConnected as refusal:
-            refusal.access = self.access
             raise
 
     async def _tried(self, method: str, path: str, extras: dict[str, Any]) -> Answer | timedelta:

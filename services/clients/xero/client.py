@@ -76,7 +76,7 @@ class XeroClients:
     def client(self, tenant_id: str, grant_id: int | None) -> "XeroClient":
         """The client for this organisation."""
         if grant_id is None:
-            raise NotConnected("Xero is not connected.", system="Xero")
+            raise NotConnected("Xero isn't connected.", system="Xero")
         gate = self.gates.setdefault(tenant_id, _Gate())
         api = ApiClient(
             "Xero",

@@ -15,7 +15,14 @@ from services.clients.messages import errors_in, messages_in
 from services.clients.rows import Json, Kind, LeftOut, Rows, content_of, objects_of
 from services.clients.typed import rows_in
 from services.clients.xero import wire
-from services.errors import Forbidden, NotConnected, Rejected, Unavailable, Unreachable
+from services.errors import (
+    Forbidden,
+    NotConnected,
+    Rejected,
+    Unavailable,
+    Unreachable,
+    of_access,
+)
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -74,11 +81,8 @@ class XeroTransport:
 
         A write's limit runs on while a token is fetched, but never breaks that off.
         """
-        try:
+        with of_access(self.grant_id):
             return await self._send(method, path, extras)
-        except NotConnected as refusal:
-            refusal.access = self.grant_id
-            raise
 
     async def _send(self, method: str, path: str, extras: dict[str, Any]) -> Answer:
         bounded = self.api.bound(method)

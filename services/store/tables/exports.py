@@ -151,6 +151,7 @@ class Payment(Traced, Leased, Sends, Base):
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"))  # edited in Xero
     is_brought_back: Mapped[bool] = mapped_column(default=False)  # though Paymo may have it
     is_only_told: Mapped[bool] = mapped_column(default=False)  # parked, as the settings say
+    is_late: Mapped[bool] = mapped_column(default=False)  # and nobody needs another warning
     reason: Mapped[str] = mapped_column(Text, default="")
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

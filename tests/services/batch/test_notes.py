@@ -88,7 +88,7 @@ async def test_what_is_to_be_exported_goes_before_every_note(bridge: Bridge) -> 
         ("no room", 1, "daily calls for exports"),
         ("no connection", 0, "no longer works"),
         ("refused", 0, "Xero refused"),
-        ("too late", 0, "no time for them"),
+        ("too late", 0, "came first"),
     ],
 )
 async def test_what_there_is_no_room_for_is_dropped_and_the_history_says_so(

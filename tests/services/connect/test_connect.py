@@ -367,7 +367,9 @@ async def test_the_same_two_are_connected_once(stand: Connecting) -> None:
     again = await stand.service.add(ANNA)
     xero = nonce_of(again.xero_link)
     await stand.give_key(nonce_of(again.paymo_link), KEY)
-    with pytest.raises(ServiceError, match="Maple Studio in Paymo is connected with Maple Books"):
+    with pytest.raises(
+        ServiceError, match="Maple Studio in Paymo is already connected with Maple Books"
+    ):
         await stand.press(xero, stand.maple)
     other = await stand.service.add(BEN)
     await stand.press(nonce_of(other.xero_link), stand.oak)

@@ -221,7 +221,7 @@ async def test_e17_odd_names_and_addresses_are_said_before_they_are_trimmed(
     seen = await bridge.forms.choose(form.draft_id, ANNA, bridge.choice(form, contact_id="new"))
     said = next(each.text for each in seen.checks if each.name == "contact")
     assert there in said or name == there
-    assert ("doesn't take as an e-mail" in said) is (email == "pay at fern")
+    assert ("doesn't accept as an e-mail" in said) is (email == "pay at fern")
     result = await bridge.export_it("INV-7", contact_id="new")
 
     assert result.state is ExportState.EXPORTED, result.reason

@@ -211,10 +211,13 @@ async def test_d18_what_paymo_takes_late_is_told_once_while_it_may_remind(
         bridge.paymo.faults.add(path=path, status=500, times=10_000)
     await pay(bridge, "40")
     before = await waiting(bridge)
-    for _ in range(8):
+    for sweep in range(8):
         bridge.clock.turn(minutes=20)
         await bridge.run()
+        if sweep == 2:
+            asked = len(bridge.paymo.calls("GET", "/company"))
 
+    assert is_down or len(bridge.paymo.calls("GET", "/company")) == asked
     found = await waiting(bridge)
     assert (before, len(found)) == ([], 1 if is_down else warns)
     assert all("Paymo hasn't recorded it yet" in each for each in found)

@@ -938,6 +938,7 @@ def upgrade() -> None:
         sa.Column("replaces_id", sa.Integer(), nullable=True),
         sa.Column("is_brought_back", sa.Boolean(), nullable=False),
         sa.Column("is_only_told", sa.Boolean(), nullable=False),
+        sa.Column("is_late", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("seen_at", UtcDateTime, nullable=False),
         sa.Column("due_at", UtcDateTime, nullable=True),
