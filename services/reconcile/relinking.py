@@ -113,8 +113,8 @@ class Relinking:
         """
         connection = found.connection
         count, is_whole = await self._write_pairs(found) if found.pairs else (0, True)
-        what = "linked the former exports" if found.pairs else "found no former exports to link"
-        over = Settled((NoticeKind.HEALTH,), by, what)
+        done = "linked the former exports" if found.pairs else "found no former exports to link"
+        over = Settled((NoticeKind.HEALTH,), by, done)
         async with self.database.sessions.begin() as session:
             if found.pairs:
                 await schedules.want(session, [connection.id], [Job.SWEEP], self.now())

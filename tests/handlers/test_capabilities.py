@@ -167,7 +167,7 @@ async def test_the_failed_notice_carries_the_same_buttons(walk: Walk) -> None:
     notice = await walk.notice("export_failed")
 
     await press(walk, notice, "retry")
-    await walk.modal_saying("Invoice INV-9 was not exported")  # in place of "is on its way"
+    await walk.modal_saying("Invoice INV-9 wasn’t exported")  # in place of "is on its way"
     again = await walk.notice("export_failed", 2)
     assert "link_existing" not in str(again.blocks)  # the one in Xero is another invoice
     assert walk.in_xero("INV-9").invoice_id in str(again.blocks)
