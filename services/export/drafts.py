@@ -333,9 +333,7 @@ class PreviewStep(Step[Draft]):
 
     async def _read(self, connection: Connection, draft: Draft) -> None:
         if connection.state is not ConnectionState.ACTIVE:
-            raise ServiceError(
-                f"The connection doesn't work. To reconnect, type {Typed(Command.CONNECT)}"
-            )
+            raise ServiceError(f"The connection doesn't work. Type {Typed(Command.CONNECT)}.")
         if draft.is_refreshing or not await self._has_contacts(connection):
             await self.mirror.refresh_contacts(connection)
         oldest = timedelta(0) if draft.is_refreshing else _FRESH_ENOUGH
