@@ -22,7 +22,7 @@ from services.model.wording import Amount, Member, Moment, some_of
 from services.store import audit, connections, exports, mirror, notices
 from services.store.audit import AuditNote
 from services.store.engine import Session
-from services.store.settled import Settled, settle
+from services.store.settled import APPROVALS, Settled, settle
 from services.store.tables import Connection, Export
 
 _MOST_LINES = 5
@@ -96,6 +96,7 @@ async def let_through(
         kind=NoticeKind.APPROVAL_ASKED,
         source=f"approval:{export.id}:{export.attempt}:{key[-_SHORT:]}:{bool(others)}",
         facts=facts | {"reason": reason, "is_open": bool(others)},
+        export=export,
         also=others or [connection.owner_id],
     )
     if await notices.enqueue(session, connection, notification, at.now):
@@ -131,7 +132,7 @@ async def approve(
     if not await lifecycle.approve(session, export, press.by, press.at):
         raise AlreadyRequested(_why_over(export, connection))
     after = {"people": [export.requested_by or connection.owner_id]}
-    said = Settled((NoticeKind.APPROVAL_ASKED,), press.by, "approved it", export.id)
+    said = Settled(APPROVALS, press.by, "approved it", export.id)
     await settle(session, connection, said, press.at)
     entry = AuditNote("export_approved", press.at, press.by, export.id, after=after)
     audit.record(session, connection, entry)

@@ -27,6 +27,7 @@ from services.model.wording import Amount, situated
 from services.store import audit, connections, exports, notices, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
+from services.store.settled import APPROVALS, Settled, settle
 from services.store.tables import Connection, Export
 
 _STOPPED = (
@@ -280,7 +281,10 @@ class Recorder:
         numbers = await worklists.list_failed_run(session, connection)
         if not numbers:
             return
-        await lifecycle.stop_automatic(session, worklists.queued_by(connection), _STOPPED)
+        stopped = await lifecycle.stop_automatic(session, worklists.queued_by(connection), _STOPPED)
+        for each in stopped:
+            over = Settled(APPROVALS, "", "turned off automatic export", each.id)
+            await settle(session, connection, over, self.now())
         connection.auto_export = False
         facts = {"numbers": numbers, "owner": connection.owner_id}
         notification = notices.Notification(

@@ -31,7 +31,7 @@ from services.model.people import ReplyTarget
 from services.store import audit, exports, matches, payments, schedules
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
-from services.store.settled import Settled, settle
+from services.store.settled import EXPORTS, Settled, settle
 from services.store.tables import Connection, Export
 from services.sync.payments import is_ours, key_of
 from services.sync.run import settlements_of
@@ -263,6 +263,8 @@ class _Writing:
         if not written:
             raise Lost
         await self._remember(session, export)
+        over = Settled(EXPORTS, "", "linked it to Xero's invoice", export.id)
+        await settle(session, self.connection, over, self.now)
         for each, is_listed in self._settlements():
             await self._copy(session, export, each, is_listed=is_listed)
         after = {"xero_invoice_id": stated.invoice_id, "xero_number": stated.invoice_number}

@@ -13,11 +13,13 @@ from services.lifecycle.task import ask_again
 from services.matching.suggestions import tax_option
 from services.model.export import UNTAXED
 from services.model.jobs import Job
+from services.model.notice import NoticeKind
 from services.model.people import Option, Person, Role
-from services.model.wording import Command, Member, Typed
+from services.model.wording import Command, Member, Moment, Typed
 from services.store import access, audit, connections, matches, people, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
+from services.store.settled import APPROVALS, Settled, settle
 from services.store.tables import AccessRequest, Connection, Export
 
 _KNOWN = {
@@ -33,7 +35,6 @@ _OTHER = "Choose one of the values that the form offers."
 _NO_AMOUNT = "Type an amount such as 5000, or leave it empty."
 _ALONE = "Name another exporter first: nobody approves their own exports."
 _MOST = Decimal(10) ** 15
-_ANSWERED = "Somebody already answered this request. Nothing changed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class SettingsService:
             _name_people(connection, form)
             _set_choices(connection, form)
             _set_approval(connection, form)
-            await self._set_auto_export(session, connection, form)
+            await self._set_auto_export(session, connection, form, person.user_id)
             if form.untaxed not in {"", former.untaxed}:
                 if form.untaxed not in {each.value for each in former.untaxed_options}:
                     raise NotAccepted({"untaxed": _OTHER})
@@ -121,19 +122,24 @@ class SettingsService:
         await ask_again(session, connection, now)
 
     async def _set_auto_export(
-        self, session: Session, connection: Connection, form: SettingsForm
+        self, session: Session, connection: Connection, form: SettingsForm, by: str
     ) -> None:
-        wanted = form.auto_export == "on"
+        wanted, now = form.auto_export == "on", self.now()
         if wanted == connection.auto_export:
             return
         if not wanted:
-            await stop_automatic(session, worklists.queued_by(connection), _SWITCHED_OFF)
+            stopped = await stop_automatic(session, worklists.queued_by(connection), _SWITCHED_OFF)
+            for each in stopped:
+                over = Settled(APPROVALS, by, "turned off automatic export", each.id)
+                await settle(session, connection, over, now)
             connection.auto_export = False
             return
         clean = await worklists.count_clean(session, connection)
         if clean < worklists.NEEDED:
             raise NotAccepted({"auto_export": too_early(clean, worklists.NEEDED)})
-        await worklists.switch_on(session, connection, self.now())
+        await worklists.switch_on(session, connection, now)
+        again = Settled((NoticeKind.AUTO_EXPORT_PAUSED,), by, "turned it on again")
+        await settle(session, connection, again, now)
 
 
 def _name_people(connection: Connection, form: SettingsForm) -> None:
@@ -275,7 +281,7 @@ class AccessService:
         """Answer once, and write down what the owner decided about whom."""
         now = self.now()
         if not await access.answer(session, connection, request, given, now):
-            raise AlreadyRequested(_ANSWERED)
+            raise AlreadyRequested(_answered(request))
         what = "access_given" if given else "access_declined"
         after = {"people": [request.user_id], "role": given or request.role}
         audit.record(session, connection, AuditNote(what, now, connection.owner_id, after=after))
@@ -289,8 +295,15 @@ class AccessService:
             raise NotFound("This request is gone.")
         connection = await connections.lock_here(session, person, request.connection_id)
         if request.answered_at is not None:
-            raise AlreadyRequested(_ANSWERED)
+            raise AlreadyRequested(_answered(request))
         return request, connection
+
+
+def _answered(request: AccessRequest) -> str:
+    if request.answered_at is None:  # just now
+        return "Somebody already answered this request. Nothing changed."
+    who, when = Member(request.answered_by), Moment(request.answered_at)
+    return f"{who} already answered this request at {when}. Nothing changed."
 
 
 def _take_over(connection: Connection) -> str:

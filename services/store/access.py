@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.model.connection import ConnectionState
 from services.model.notice import NoticeKind
 from services.model.people import Role
-from services.store import audit, links, notices, people
+from services.store import audit, links, notices, people, settled
 from services.store.audit import AuditNote
 from services.store.engine import insert_into
 from services.store.notices import Notification
@@ -103,10 +103,22 @@ async def tell_owner(
         "by": request.user_id,
         "role": request.role,
     }
-    notification = Notification(
-        NoticeKind.ACCESS_ASKED, f"access:{request.id}", facts, also=[connection.owner_id]
-    )
+    source = f"{_source(request)}{request.asked_at:%Y%m%d%H%M%S}"
+    also = [connection.owner_id]
+    notification = Notification(NoticeKind.ACCESS_ASKED, source, facts, also=also)
     await notices.enqueue(session, connection, notification, now)
+
+
+def _source(request: AccessRequest) -> str:
+    return f"access:{request.id}:"
+
+
+async def _stop_asking(
+    session: AsyncSession, connection: Connection, request: AccessRequest, what: str, now: datetime
+) -> None:
+    asked = (NoticeKind.ACCESS_ASKED,)
+    over = settled.Settled(asked, connection.owner_id, what, source=_source(request))
+    await settled.settle(session, connection, over, now)
 
 
 def common_facts(connection: Connection) -> dict[str, object]:
@@ -136,6 +148,8 @@ async def answer(
     )
     if answered is None:
         return False
+    done = "handed it over" if request.is_handover else "allowed it"
+    await _stop_asking(session, connection, request, done if given else "declined it", now)
     facts = common_facts(connection) | {"given": given, "is_handover": request.is_handover}
     source = f"access_answered:{request.id}"
     notification = Notification(NoticeKind.ACCESS_ANSWERED, source, facts, also=[request.user_id])
@@ -188,6 +202,7 @@ async def change_owner(
     await links.forget(session, connection.id, user_id=former)
     for request in await list_open(session, connection.id):
         request.asked_at = now  # the new owner has as long to answer
+        await _stop_asking(session, connection, request, "became the owner", now)
         await tell_owner(session, connection, request, now)
     return True
 

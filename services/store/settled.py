@@ -20,7 +20,8 @@ from services.store.tables import Card, Connection, Export, Notice, Workspace
 
 DELETIONS = (NoticeKind.INVOICE_DELETED, NoticeKind.INVOICE_VOIDED)
 PAYMENTS = (NoticeKind.PAYMENT_RECEIVED, NoticeKind.PAYMENT_REMOVED)
-EXPORTS = (NoticeKind.EXPORT_FAILED, NoticeKind.EXPORT_ASKED, NoticeKind.APPROVAL_ASKED)
+APPROVALS = (NoticeKind.APPROVAL_ASKED,)
+EXPORTS = (NoticeKind.EXPORT_FAILED, NoticeKind.EXPORT_ASKED, *APPROVALS)
 # What a connection asks of people, whatever it is about.
 _OF_CONNECTION = (
     NoticeKind.CONNECTION_BROKEN,
@@ -34,12 +35,13 @@ _DRIFTED = (NoticeKind.INVOICE_DRIFTED,)
 _OF_INVOICE = (*_DRIFTED, *PAYMENTS)
 _ENDS = {
     NoticeKind.INVOICE_EXPORTED: (EXPORTS, "exported it"),
+    NoticeKind.EXPORT_FAILED: ((NoticeKind.EXPORT_FAILED,), "tried it again"),
     NoticeKind.INVOICE_RESTORED: (DELETIONS, "restored it"),
     NoticeKind.INVOICE_DRIFTED: (_DRIFTED, "compared it again"),
     NoticeKind.INVOICE_UNDONE: (_OF_INVOICE, "undid the invoice's export"),
     NoticeKind.INVOICE_DELETED: (_OF_INVOICE, "found the invoice deleted"),
     NoticeKind.INVOICE_VOIDED: (_OF_INVOICE, "found the invoice voided"),
-    NoticeKind.APPROVAL_ASKED: ((NoticeKind.APPROVAL_ASKED,), "asked again"),
+    NoticeKind.APPROVAL_ASKED: (APPROVALS, "asked again"),
     NoticeKind.CONNECTION_RESTORED: ((NoticeKind.CONNECTION_BROKEN,), "reconnected it"),
     NoticeKind.CONNECTION_ENDED: (
         (*_OF_CONNECTION, *EXPORTS, *DELETIONS, *_OF_INVOICE),
@@ -58,6 +60,7 @@ class Settled:
     what: str  # as in "@anna restored it"
     export_id: int | None = None
     payment_id: int | None = None
+    source: str = ""  # how the sources of what was told begin
     side: str = ""  # where an invoice was edited; "": on both
     by_sources: Collection[str] = ()  # the news themselves, where it is they that settle it
 
@@ -109,6 +112,8 @@ async def _mark(
         .with_for_update()
         .execution_options(populate_existing=True)
     )
+    if settled.source:
+        told = told.where(Notice.source.startswith(settled.source, autoescape=True))
     if about:
         told = told.where(or_(*(_names(each) for each in about)))
     for notice in await session.scalars(told):

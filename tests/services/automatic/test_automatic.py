@@ -356,6 +356,9 @@ async def test_three_failures_in_a_row_switch_it_off_and_are_told(bridge: Bridge
     assert heard
     assert heard[0]["numbers"] == ["INV-1", "INV-2", "INV-3"]
     assert not (await bridge.connection()).auto_export
+    await set_to(bridge, "on")
+    done = [each["done"] for each in await told(bridge, "auto_export_paused")]
+    assert {(each["by"], each["what"]) for each in done} == {("U1", "turned it on again")}
 
 
 async def test_a_success_between_failures_lets_it_go_on(bridge: Bridge) -> None:

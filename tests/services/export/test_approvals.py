@@ -59,6 +59,26 @@ async def asked(bridge: Bridge) -> list[Notice]:
         return list(found)
 
 
+async def test_what_one_approves_asks_no_other_and_leaves_other_questions_open(
+    bridge: Bridge,
+) -> None:
+    await bridge.change(exporters=["U2", "U3"])
+    for number in ("BIG-1", "BIG-2"):
+        await bridge.export_it(number)
+    await approve(bridge, nth=0)
+
+    done = [
+        (each.channel_id, each.facts["number"], "done" in each.facts)
+        for each in await asked(bridge)
+    ]
+    assert done == [
+        ("U2", "BIG-1", True),
+        ("U3", "BIG-1", True),
+        ("U2", "BIG-2", False),
+        ("U3", "BIG-2", False),
+    ]
+
+
 async def approve(bridge: Bridge, by: Person = BEN, nth: int = -1) -> str:
     """Press Approve on a message."""
     notice = (await asked(bridge))[nth]
@@ -153,9 +173,8 @@ async def test_a_batch_sends_the_rest_and_leaves_these_waiting(bridge: Bridge) -
     assert numbers(bridge) == ["BIG-1", "BIG-2", "SMALL"]
 
 
-async def test_an_automatic_export_waits_for_somebody_else_than_who_ordered_it(
-    bridge: Bridge,
-) -> None:
+async def wait_automatically(bridge: Bridge) -> Notice:
+    """Have an automatic export wait for a second person; return what they read."""
     await bridge.change(approve_above=None)
     for number in ("BIG-1", "BIG-2", "BIG-3"):
         await bridge.export_it(number)
@@ -170,10 +189,30 @@ async def test_an_automatic_export_waits_for_somebody_else_than_who_ordered_it(
 
     (notice,) = await asked(bridge)
     assert (notice.channel_id, "BIG-4" in numbers(bridge)) == ("U2", False)
+    return notice
+
+
+async def test_an_automatic_export_waits_for_somebody_else_than_who_ordered_it(
+    bridge: Bridge,
+) -> None:
+    await wait_automatically(bridge)
     with pytest.raises(ServiceError, match="somebody else"):
         await approve(bridge, ANNA)
     await approve(bridge)
     assert "BIG-4" in numbers(bridge)
+
+
+async def test_once_automatic_export_is_off_nobody_is_asked_to_approve_what_it_wanted(
+    bridge: Bridge,
+) -> None:
+    assert "done" not in (await wait_automatically(bridge)).facts
+    await save(bridge, auto_export="off")
+
+    (notice,) = await asked(bridge)
+    assert notice.facts["done"]["by"] == "U1"
+    assert notice.facts["done"]["what"] == "turned off automatic export"
+    with pytest.raises(AlreadyRequested):
+        await approve(bridge)
 
 
 async def test_what_was_approved_and_refused_by_xero_is_asked_anew(bridge: Bridge) -> None:

@@ -39,6 +39,7 @@ TELLING: list[tuple[NoticeKind, dict[str, object]]] = [
     ("asks", "ends", "what"),
     [
         (NoticeKind.EXPORT_FAILED, NoticeKind.INVOICE_EXPORTED, "exported it"),
+        (NoticeKind.EXPORT_FAILED, NoticeKind.EXPORT_FAILED, "tried it again"),
         (NoticeKind.INVOICE_DELETED, NoticeKind.INVOICE_RESTORED, "restored it"),
         (NoticeKind.EXPORT_ASKED, NoticeKind.INVOICE_EXPORTED, "exported it"),
         (NoticeKind.APPROVAL_ASKED, NoticeKind.APPROVAL_ASKED, "asked again"),

@@ -138,7 +138,7 @@ async def test_the_owner_is_asked_once_and_answers_once(bridge: Bridge, given: R
 
     assert str(Member("U3")) in await access.allow(ANNA, request_id, given)
     for again in (access.allow(ANNA, request_id), access.decline(ANNA, request_id)):
-        with pytest.raises(AlreadyRequested):
+        with pytest.raises(AlreadyRequested, match=f"{Member('U1')} already answered"):
             await again
 
     assert await role_of(bridge, CARL) is given
@@ -175,6 +175,8 @@ async def test_settings_that_name_a_person_answer_their_request(bridge: Bridge) 
     assert (await settings.open(ANNA)).viewers == ("U2",)
     [answer] = await told(bridge, NoticeKind.ACCESS_ANSWERED)
     assert (answer.channel_id, answer.facts["given"]) == ("U3", "exporter")
+    [asked] = await told(bridge, NoticeKind.ACCESS_ASKED)
+    assert (asked.facts["done"]["by"], asked.facts["done"]["what"]) == ("U1", "allowed it")
 
 
 async def test_the_owner_hands_over_and_requests_go_to_the_new_one(bridge: Bridge) -> None:
@@ -190,11 +192,30 @@ async def test_the_owner_hands_over_and_requests_go_to_the_new_one(bridge: Bridg
     assert sorted(each.channel_id for each in changed) == ["U1", "U2"]
     first, second = await told(bridge, NoticeKind.ACCESS_ASKED)
     assert (first.channel_id, second.channel_id) == ("U1", "U2")
+    assert (first.facts["done"]["by"], first.facts["done"]["what"]) == ("U2", "became the owner")
+    assert "done" not in second.facts
     request_id = second.facts["request_id"]
     with pytest.raises(NotAllowed):
         await access.allow(ANNA, request_id)  # the button in the former owner's message
     await access.allow(BEN, request_id)
     assert await role_of(bridge, CARL) is Role.EXPORTER
+    asked = await told(bridge, NoticeKind.ACCESS_ASKED)
+    assert [each.facts["done"]["what"] for each in asked] == ["became the owner", "allowed it"]
+
+
+async def test_ownership_that_comes_back_asks_the_owner_again(bridge: Bridge) -> None:
+    access, settings = access_on(bridge), settings_on(bridge)
+    await access.ask(CARL, Role.EXPORTER)
+    for owner, heir in ((ANNA, "U2"), (BEN, "U1")):
+        bridge.clock.turn(minutes=1)
+        await settings.save(owner, replace(await settings.open(owner), owner_id=heir))
+
+    asked = await told(bridge, NoticeKind.ACCESS_ASKED)
+    assert [(each.channel_id, "done" in each.facts) for each in asked] == [
+        ("U1", True),
+        ("U2", True),
+        ("U1", False),
+    ]
 
 
 async def test_an_exporter_asks_to_become_the_owner(bridge: Bridge) -> None:
