@@ -154,6 +154,7 @@ class Doors:
             _PEER,
             reach=2.0 if at_once == 1 else 2.5,
             ahead=10 if at_once == 1 else 12,
+            at_most=9 if at_once == 1 else None,
         )
 
     def tail(self, bodies: Sequence[tuple[str, str]]) -> Benchmark:

@@ -92,7 +92,7 @@ def _notice(town: Town) -> Benchmark:
             "seconds at most": max(taken),
             "calls": statistics.median(asked),
         },
-        at_most=9,
+        at_most=7,
     )
 
 

@@ -50,7 +50,7 @@ def _start(folder: Path, settings: dict[str, str]) -> Benchmark:
         "the imports alone",
         reach=1.2,
         figures=lambda: {"idle memory in MB": statistics.median(held)},
-        at_most=7,
+        at_most=5,
     )
 
 

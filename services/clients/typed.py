@@ -6,7 +6,7 @@ odd row costs only its own time, and both readings come from one definition.
 
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import (
@@ -19,9 +19,9 @@ from decimal import (
     Rounded,
     localcontext,
 )
-from functools import cache, partial
+from functools import cache
 from itertools import chain
-from operator import attrgetter, is_not
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
@@ -47,7 +47,6 @@ _NONE = NO_ID.encode()
 # Adding up shows that no amount has more than four decimals, fifteen digits or an exponent.
 _EXACT = Context(prec=19, Emax=18, clamp=1, traps=[Clamped, Inexact, Rounded, InvalidOperation])
 _NO_AMOUNT = Decimal("0.0000")
-_IS_THERE = partial(is_not, None)
 
 
 def rows_in(body: bytes, kind: Kind[T], key: str) -> Rows[T] | None:
@@ -212,8 +211,8 @@ def _are_moments(values: Iterable[datetime | None]) -> bool:
     )
 
 
-def _there(values: Iterable[V | None]) -> Iterator[V]:
-    return filter(_IS_THERE, values)  # type: ignore[arg-type]  # it lets no None pass
+def _there(values: Iterable[V | None]) -> Sequence[V]:
+    return [each for each in values if each is not None]
 
 
 _TESTS: dict[Any, Callable[[Iterable[Any]], bool]] = {
