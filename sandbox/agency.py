@@ -1,7 +1,7 @@
-"""A small agency to try things on: six clients, twelve invoices, and books that nearly fit.
+"""A small agency to try things on: six clients, thirteen invoices, and books that nearly fit.
 
-Some contacts match exactly, some nearly, some not at all; some invoices go through at once, and
-some show what the checks are for.
+Some contacts match exactly, some nearly, some not at all; some invoices go through at once, some
+show what the checks are for, and one stands in the books already.
 """
 
 from datetime import date, timedelta
@@ -13,27 +13,33 @@ from sandbox.slack import SlackWorld
 from sandbox.xero import XeroWorld
 from sandbox.xero.model import TaxComponent
 from sandbox.xero.organisation import Organisation
+from sandbox.xero.validation import Entry
 
 API_KEY = "harbour-lane-demo-key"
 LONG_NUMBER = "HLS-2026-WINTERFAIR-007"  # 23 characters: one too many for Xero
 FIRST = "INV-2041"
+TWIN = "INV-2040"  # typed into Xero by hand, too
 _VAT = 20
+_LONG_AGO = timedelta(days=40)
 
 
 def settle_in(slack: SlackWorld, xero: XeroWorld, paymo: PaymoWorld, today: date) -> None:
     """Let the agency move in: its workspace, its books, its clients and invoices."""
     _workspace(slack)
-    _books(xero)
+    books = _books(xero)
     _company(paymo, today)
+    _type_by_hand(books, today - _LONG_AGO)
 
 
 def _workspace(slack: SlackWorld) -> None:
     # A form still opens where the machine is slow; Slack's own three seconds are held in the tests.
     slack.state.trigger_life, slack.door.patience = timedelta(seconds=30), 30
     slack.add_team("Harbour Lane Studio")
-    slack.add_user("Anna Berg", is_admin=True)
-    slack.add_user("Ben Okafor")
+    slack.add_user("Anna Berg", title="studio owner", is_admin=True)
+    slack.add_user("Ben Okafor", title="bookkeeper")
     slack.add_channel("invoices")
+    mia = slack.add_user("Mia Novak", title="project manager")
+    slack.channel("invoices").members.remove(mia.id)  # she reads along nowhere
     slack.add_channel("general")
 
 
@@ -66,6 +72,24 @@ def _books(xero: XeroWorld) -> Organisation:
     return books
 
 
+def _type_by_hand(books: Organisation, day: date) -> None:
+    """Put the draft of this number into the books, as somebody in a hurry did."""
+    line = {"Description": "Loyalty cards", "Quantity": 500, "UnitAmount": "0.64"}
+    asked = {
+        "Type": "ACCREC",
+        "InvoiceNumber": TWIN,
+        "Contact": {"Name": "Lighthouse Coffee"},
+        "Date": str(day),
+        "DueDate": str(day + timedelta(days=60)),
+        "Status": "AUTHORISED",
+        "LineItems": [line | {"AccountCode": "200"}],
+    }
+    entry = Entry(books, asked, 2, "")
+    invoice = entry.drafted()
+    entry.settle_contact(invoice)
+    books.add_invoice(invoice)
+
+
 def _company(paymo: PaymoWorld, today: date) -> None:
     company = paymo.add_company("Harbour Lane Studio", key=API_KEY, currency="GBP")
     coffee = company.add_client("Lighthouse Coffee", email="accounts@lighthouse.example")
@@ -84,6 +108,14 @@ def _invoice(company: Company, number: str, client: Client, *lines: Any, **more:
 
 
 def _usual(company: Company, today: date, coffee: Client, bakery: Client) -> None:
+    _invoice(
+        company,
+        TWIN,
+        coffee,
+        ("Loyalty cards", "500, on recycled board", 500, "0.64"),
+        tax=_VAT,
+        issued=today - _LONG_AGO,
+    )
     _invoice(
         company,
         FIRST,

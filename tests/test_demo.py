@@ -15,11 +15,15 @@ from playwright.async_api import Page, Route, expect
 from sqlalchemy import select
 
 from bot.demo import Demo, serving
+from handlers import words
+from sandbox.agency import FIRST
+from services.model.wording import Command
 from services.reconcile.service import ask_digest
 from services.store.reconciling import Period
 from services.store.tables import Connection, Subscription
-from tests.browser import PATIENCE, chromium, opened
-from tests.tour import PICTURES, USUAL, Keyboard, Tour
+from tests.browser import PATIENCE, chromium, fits, opened
+from tests.keyboard import Keyboard
+from tests.tour import PICTURES, USUAL, Tour
 
 ROOT = Path(__file__).parent.parent
 _A_FEW_FRAMES = """() => new Promise((done) => {
@@ -27,6 +31,30 @@ _A_FEW_FRAMES = """() => new Promise((done) => {
   const next = () => (left-- ? requestAnimationFrame(next) : done());
   next();
 })"""
+SLACK = "Harbour Lane Studio · Slack (stand-in)"
+ANSWERS = {
+    words.PANEL: ("", "Connected"),
+    Command.HELP: ("help", "/paymo-xero export INV-1"),
+    Command.STATUS: ("status", "Sync:"),
+    Command.EXPORT: ("export INV-2047", "doesn't use USD"),
+    words.ALL: ("export all", "Ready:"),
+    words.SEVERAL: ("export INV-2043 INV-2048", "selected"),
+    Command.SHOW: (f"show {FIRST}", "£2,652.00"),
+    Command.WHY: ("why INV-2047", "doesn't use USD"),
+    Command.HISTORY: ("history", "connected Xero"),
+    Command.OVERDUE: ("overdue", "overdue"),
+    Command.CLIENT: ("client Lighthouse", "Lighthouse Coffee"),
+    Command.SYNC: ("sync", "Harbour Lane Studio Ltd"),
+    Command.RECONCILE: ("reconcile", "agree"),
+    Command.UNDO: (f"undo {FIRST}", "Undo"),
+    Command.RESTORE: (f"restore {FIRST}", FIRST),
+    Command.MATCH: ("match", "Client in Paymo"),
+    Command.SUBSCRIBE: ("subscribe", "Notify the channel about"),
+    Command.UNSUBSCRIBE: ("unsubscribe", "notifications"),
+    Command.SETTINGS: ("settings", "Who may export besides you"),
+    Command.CONNECT: ("connect", "Connect"),
+    Command.DISCONNECT: ("disconnect", "Disconnect"),
+}
 _IMAGE = re.compile(r"!\[[^\]]+\]\((?:docs/)?images/([a-z-]+)\.png\)")
 
 
@@ -48,7 +76,7 @@ async def page(demo: Demo) -> AsyncIterator[Page]:
 async def test_a_newcomer_gets_from_connecting_to_a_paid_invoice(demo: Demo, page: Page) -> None:
     """Every step on the page is ticked off, in a real browser without a network."""
     folder = os.environ.get("TOUR")
-    tour = Tour(page, Path(folder) if folder else None)
+    tour = Tour(page, Path(folder) if folder else None, is_judged=not folder)
     await tour.connect()
     await tour.check()
     await tour.export()
@@ -60,6 +88,25 @@ async def test_a_newcomer_gets_from_connecting_to_a_paid_invoice(demo: Demo, pag
     await owe_digest(demo)
     await tour.read_the_digest()
     await tour.look_at_home()
+
+
+async def test_every_answer_fits_and_satisfies_axe(page: Page, tmp_path: Path) -> None:
+    """What each command shows, in one list: where an invoice is in Xero, and others are not."""
+    assert set(ANSWERS) == {*words.VERBS, words.PANEL, words.ALL, words.SEVERAL}
+    tour = Tour(page, tmp_path)
+    await tour.connect()
+    await tour.close()
+    await tour.export()
+    await tour.open("Slack")
+    [slack] = [each for each in page.frames if await each.title() == SLACK]
+    for verb, (typed, said) in ANSWERS.items():
+        await tour.say(f"/paymo-xero {typed}".rstrip())
+        form = tour.slack.get_by_role("dialog")
+        answer = tour.messages.get_by_role("article").or_(form).filter(has_text=said)
+        await expect(answer.last).to_be_visible(timeout=PATIENCE)
+        await fits(page, verb, [slack])
+        if await form.is_visible():
+            await tour.close()
 
 
 async def owe_digest(demo: Demo) -> None:
@@ -81,6 +128,7 @@ async def test_every_act_is_done_by_keyboard(page: Page, tmp_path: Path) -> None
     keys = Keyboard(tour)
     await keys.export_with_a_date("INV-2044")
     await keys.select_and_fix()
+    await keys.link()
     await keys.open_from_home()
     await keys.undo("INV-2044")
 

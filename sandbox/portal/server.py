@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sandbox.agency import API_KEY, FIRST
+from sandbox.agency import API_KEY, FIRST, TWIN
 from sandbox.paymo import PaymoWorld
 from sandbox.serving import Json
 from sandbox.slack import SlackWorld
@@ -26,6 +26,16 @@ _MORE = [
     {"pane": "slack", "text": "Compare Paymo and Xero:", "copy": "/paymo-xero reconcile"},
     {"pane": "slack", "text": "See who did what:", "copy": "/paymo-xero history"},
     {"pane": "xero", "text": "Void an invoice in Xero. Paymo voids it, too.", "copy": ""},
+    {
+        "pane": "slack",
+        "text": "Link an invoice that somebody typed into Xero:",
+        "copy": f"/paymo-xero export {TWIN}",
+    },
+    {
+        "pane": "slack",
+        "text": "See Slack as a colleague without a role. Under “You are”, choose Mia, then type:",
+        "copy": f"/paymo-xero show {FIRST}",
+    },
 ]
 
 
@@ -90,7 +100,7 @@ class Portal:
         ]
 
     def _exporting(self) -> list[Json]:
-        invoices = self.xero.books.invoices.values()
+        invoices = [each for each in self.xero.books.invoices.values() if each.created_by]
         return [
             _step(
                 "slack",

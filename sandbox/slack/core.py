@@ -97,14 +97,14 @@ class SlackCore:
         return team
 
     def add_user(
-        self, name: str, *, user_id: str = "", team: Team | None = None, is_admin: bool = False
+        self, name: str, *, user_id: str = "", team: Team | None = None, **more: Any
     ) -> User:
-        """Let a person in; the first workspace is meant unless one is named."""
+        """Let a person into the first workspace or another; `more` is any of `User`'s fields."""
         user = User(
             id=user_id or f"U{len(self.state.users) + 1:04d}",
             name=name,
             team_id=(team or self.team).id,
-            is_admin=is_admin,
+            **more,
         )
         self.state.users[user.id] = user
         for channel in self.state.channels.values():

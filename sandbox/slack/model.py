@@ -76,6 +76,7 @@ class User:
     name: str
     team_id: str
     is_admin: bool = False
+    title: str = ""  # what they do, as their profile says
     tz: str = "Europe/Berlin"
     locale: str = "en-US"
     deleted: bool = False
@@ -99,7 +100,11 @@ class User:
             "is_restricted": False,
             "tz": self.tz,
             "locale": self.locale,
-            "profile": {"real_name": self.name, "display_name": self.name},
+            "profile": {
+                "real_name": self.name,
+                "display_name": self.name,
+                "title": self.title,
+            },
         }
 
 

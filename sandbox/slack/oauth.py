@@ -19,10 +19,11 @@ PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Slack (stand-in): allow access</title>
 <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem}}
 button{{font:inherit;padding:.5rem 1.5rem;margin-right:.5rem}}</style>
-<h1>paymo-xero wants to access {team}</h1>
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+<main><h1>paymo-xero wants to access {team}</h1>
 <p>It asks for: {scopes}.</p>
 <form method="post">{hidden}<button name="answer" value="allow">Allow</button>
-<button name="answer" value="deny">Cancel</button></form></html>
+<button name="answer" value="deny">Cancel</button></form></main></html>
 """
 
 

@@ -14,7 +14,7 @@ export function chart(block) {
   const entries = figures.map((each, at) => el("li", { class: `c${at}` }, pie ? `${each.label}: ${each.value}` : each.name));
   const axes = [given.axis_config?.x_label, given.axis_config?.y_label].filter(Boolean).join(" · ");
   return el("figure", { class: "chart" }, el("figcaption", {}, title), picture,
-    el("ul", { class: "legend" }, entries), axes ? el("small", {}, axes) : null);
+    pie || figures.length > 1 ? el("ul", { class: "legend" }, entries) : null, axes ? el("small", {}, axes) : null);
 }
 
 function svg(tag, attributes, ...children) {
@@ -59,7 +59,7 @@ function bars(data, { step, x, y, at, of }) {
   return data.map((point, place) => {
     const [from, to] = [Math.min(y(point.value), y(0)), Math.max(y(point.value), y(0))];
     const left = x(place) + step * 0.15 + wide * at;
-    const words = svg("text", { x: left + wide / 2, y: from - 3, "text-anchor": "middle" }, String(point.value));
+    const words = svg("text", { x: left + wide / 2, y: from - 3, "text-anchor": "middle" }, point.value.toLocaleString("en-GB"));
     return [svg("rect", { class: `c${at}`, x: left, y: from, width: wide, height: to - from, rx: 2 }), of === 1 ? words : []].flat();
   });
 }

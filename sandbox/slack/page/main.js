@@ -10,12 +10,17 @@ const address = new URLSearchParams(location.search);
 const here = { user: address.get("user") ?? "", place: address.get("place") ?? "", home: "" };
 let world = null;
 
-/** Go somewhere; the address bar keeps it over a reload. */
+/** Go somewhere, to type there. */
 function go(changes) {
   Object.assign(here, changes);
-  history.replaceState(null, "", `?${new URLSearchParams({ user: here.user, place: here.place })}`);
+  keep();
   draw();
   at("typed").focus();
+}
+
+/** Have the address bar keep who and where you are over a reload. */
+function keep() {
+  history.replaceState(null, "", `?${new URLSearchParams({ user: here.user, place: here.place })}`);
 }
 
 function scene() {
@@ -43,9 +48,14 @@ function drawPeople() {
   const signature = JSON.stringify(world.people);
   if (at("people").dataset.signature !== signature) {
     at("people").dataset.signature = signature;
-    at("people").replaceChildren(...world.people.map((person) => el("option", { value: person.id }, `${person.real_name} (${person.team})`)));
+    at("people").replaceChildren(...world.people.map((person) => el("option", { value: person.id }, called(person))));
   }
   at("people").value = here.user;
+}
+
+/** Short enough for the menu: the first name and what they do, or the name and where. */
+function called({ real_name: name, profile, team }) {
+  return profile.title ? `${name.split(" ")[0]}, ${profile.title}` : `${name} (${team})`;
 }
 
 function drawPlaces() {
@@ -165,7 +175,10 @@ async function said(text, channel) {
 }
 
 async function look() {
-  world = await seen(here.user);
+  const asked = here.user;
+  const found = await seen(asked);
+  if (asked !== here.user) return; // meanwhile you are somebody else
+  world = found;
   here.user = world.user.id;
   const known = ["home", "app", ...rooms().map((each) => each.id)];
   if (!known.includes(here.place)) here.place = rooms()[0]?.id ?? "home";
@@ -189,7 +202,10 @@ at("typed").addEventListener("input", hint);
 at("tabs").addEventListener("keydown", steer);
 at("people").addEventListener("change", () => {
   here.user = at("people").value;
-  look().then(() => go({}));
+  look().then(() => {
+    keep();
+    if (here.place === "home") openHome();
+  });
 });
 at("shortcuts").addEventListener("change", () => {
   const id = at("shortcuts").value;

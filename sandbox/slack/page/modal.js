@@ -18,6 +18,8 @@ export function showModal(views, scene) {
   if (!view) {
     if (dialog.open) {
       dialog.close();
+      // The browser gave the focus back while all behind the dialog was inert: such a field takes no typing.
+      document.activeElement.blur();
       back();
     }
     return;
@@ -36,7 +38,9 @@ function draw(view, scene) {
   const close = (everything) => () => act("close", { user: scene.user, view: view.id, everything });
   dialog.setAttribute("aria-label", words(view.title));
   dialog.dataset.view = view.id;
-  dialog.oncancel = (event) => {
+  // A browser lets a page keep a dialog open at one Escape, and at the next one closes it all the same.
+  dialog.onkeydown = (event) => {
+    if (event.key !== "Escape") return;
     event.preventDefault();
     close(false)();
   };
