@@ -98,6 +98,7 @@ def _company(paymo: PaymoWorld, today: date) -> None:
     saddles = company.add_client("Lone Star Saddles", email="ap@lonestar.example")
     yoga = company.add_client("Sunrise Yoga", email="om@sunriseyoga.example", city="Leeds")
     theatre = company.add_client("Théâtre du Vieux Port", email="bureau@vieuxport.example")
+    _old_one(company, today, coffee)
     _usual(company, today, coffee, bakery)
     _abroad(company, today, fair, saddles)
     _new_ones(company, today, yoga, theatre)
@@ -107,7 +108,7 @@ def _invoice(company: Company, number: str, client: Client, *lines: Any, **more:
     company.add_invoice(number, client, lines, **more)
 
 
-def _usual(company: Company, today: date, coffee: Client, bakery: Client) -> None:
+def _old_one(company: Company, today: date, coffee: Client) -> None:
     _invoice(
         company,
         TWIN,
@@ -116,6 +117,9 @@ def _usual(company: Company, today: date, coffee: Client, bakery: Client) -> Non
         tax=_VAT,
         issued=today - _LONG_AGO,
     )
+
+
+def _usual(company: Company, today: date, coffee: Client, bakery: Client) -> None:
     _invoice(
         company,
         FIRST,
