@@ -44,8 +44,7 @@ class ConnectPages:
 class Browser:
     """What people open from the links in Slack.
 
-    Looking at a page changes nothing. It gives the browser a cookie, which every step that follows
-    has to bring along.
+    A GET changes nothing. It sets a cookie, which every later step must send back.
     """
 
     connect: ConnectPages
@@ -60,7 +59,7 @@ class Browser:
         return await self._ask(request, XERO)
 
     async def paymo_key(self, request: Request) -> Response:
-        """Take the key, and show the form again when it does not work."""
+        """Take Paymo's API key; show the form again, with the reason, if Paymo refuses it."""
         form = await _form(request)
         asked = await self._invited(request, _nonce(request), PAYMO)
         try:
@@ -89,7 +88,7 @@ class Browser:
         return answer
 
     async def xero_callback(self, request: Request) -> Response:
-        """Take what Xero's consent page sent back."""
+        """Handle the redirect from Xero's consent page."""
         if request.method == "HEAD":
             return Response(status_code=204)
         query = request.query_params
@@ -131,7 +130,7 @@ class Browser:
         return await self._ask(request, purpose, str(refusal), _status(refusal))
 
     async def _invited(self, request: Request, code: str, purpose: str) -> Invitation:
-        """What a link is for; whatever comes of it, the page leads back to where it was asked."""
+        """Yield what a link is for; pages in here lead back to where it was asked for."""
         asked = await self.connect.paymo.links.invitation(code, purpose)
         request.state.slack = self.pages.slack(asked.team_id, asked.channel_id, asked.app_id)
         return asked
@@ -157,7 +156,7 @@ class Browser:
         return answer
 
     def _remember(self, request: Request, answer: Response) -> None:
-        """Mark this browser; one that is marked already keeps its cookie, for its other tabs."""
+        """Set this browser's cookie, unless it has one: its other tabs rely on that."""
         known = self._cookie(request, _BROWSER)
         self._set(answer, _BROWSER, known or secrets.token_urlsafe(32))
 
@@ -170,7 +169,7 @@ class Browser:
         answer.headers.append("set-cookie", f"{cookie}; Secure" if self._is_secure else cookie)
 
     def _name(self, name: str) -> str:
-        """Over https, take a name that no neighbouring site can set a cookie by."""
+        """Return the cookie's name; over https one that no neighbouring site can set."""
         return f"__Host-{name}" if self._is_secure else name
 
     @property

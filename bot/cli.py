@@ -1,7 +1,7 @@
 """The command line: what may be typed, and nothing that takes long to load.
 
-The program behind the commands takes seconds to import, so each command loads it only when it
-needs it: a wrong setting, a version or a key are told at once.
+The program takes seconds to import, so a command loads it only when it needs it. A wrong setting,
+the version or a new key come at once.
 """
 
 import ctypes
@@ -49,7 +49,7 @@ def _root(*, version: _Version = False) -> None:
 
 
 def _settings() -> Settings:
-    """Read the settings, or say all that is wrong with them and stop."""
+    """Read the settings; print everything that is wrong with them and exit with 2."""
     try:
         settings = Settings()
     except SettingsError as error:
@@ -73,7 +73,7 @@ def _commands(settings: Settings) -> Any:
 
 
 def _ready(settings: Settings) -> Any:
-    """Load the program, and return its commands if the database is as they expect it."""
+    """Load the program and return its commands; exit with 1 if the database needs a migration."""
     commands = _commands(settings)
     if not commands.is_current():
         typer.echo("The database isn't at this version. Run paymo-xero migrate.", err=True)

@@ -32,7 +32,7 @@ _ENDING_TAKES = timedelta(days=2)  # ending a connection tries for about a day
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """The clock's chores: they keep the program going whatever becomes of nudges."""
+    """The clock's chores; with them no work depends on a nudge."""
 
     database: Database
     tokens: Tokens
@@ -50,22 +50,22 @@ class Keeping:
             await self.remind(job, key)
 
     async def count_left(self) -> Left:
-        """Count what waits for long, and what was given up."""
+        """Count for the metrics what has waited for long, and what was given up."""
         async with self.database.sessions() as session:
             return await due.count_left(session, self.now())
 
     async def set_back(self, by: timedelta) -> None:
-        """Have nothing wait longer because the machine's clock was set back."""
+        """Move due times back after the clock was set back, so that nothing waits longer."""
         async with self.database.sessions.begin() as session:
             await upkeep.set_back(session, self.now(), by)
 
     async def find_lead(self) -> timedelta:
-        """Return how far the clock was ahead when somebody wrote last."""
+        """Return how far the newest time in the database is ahead of the clock."""
         async with self.database.sessions() as session:
             return await upkeep.find_lead(session, self.now())
 
     async def tidy(self) -> None:
-        """Delete what is out of date, and ask for the digests that are due."""
+        """Delete expired rows, and queue the digests that are due."""
         async with self.database.sessions.begin() as session:
             await upkeep.purge(session, self.now())
             await ask_due(session, self.now())
@@ -98,7 +98,7 @@ class Keeping:
             self.kept.set()
 
     async def speak_first(self) -> None:
-        """Tell owners what may soon be a problem, once what a standstill has left is caught up."""
+        """Warn owners of what may soon be a problem, except while catching up."""
         await self.kept.wait()
         await self.health.check()
 
@@ -146,7 +146,7 @@ class Clock:
         self.minding = asyncio.create_task(self._mind(), name="clock minding")
 
     async def _mind(self) -> None:
-        """Notice by the stopwatch where the machine's clock is set back, and go on at once."""
+        """Notice by the monotonic clock that the machine's was set back, and repair it."""
         ahead = self._ahead()
         await self._begin("look_back", self._look_back)
         while True:
@@ -161,7 +161,7 @@ class Clock:
                 await self._begin("set_back", self._catch_up)  # until it works
 
     async def _look_back(self) -> None:
-        """See whether it was set back while no process was there to notice."""
+        """Check at the start whether the clock was set back while no process ran."""
         lead = await self.keeping.find_lead()
         if lead > _LEAD:
             log.warning("clock_was_set_back", seconds=lead.total_seconds())
@@ -185,7 +185,7 @@ class Clock:
         self.metrics.beat.set(self.beat_at.timestamp())
 
     async def count(self) -> None:
-        """Count what is left undone."""
+        """Count what has waited for long."""
         self.metrics.show_left(await self.keeping.count_left())
 
     def is_beating(self) -> bool:

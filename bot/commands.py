@@ -1,4 +1,4 @@
-"""What the commands do, once the settings are known to be well."""
+"""What the commands do once the settings are read."""
 
 import asyncio
 import importlib
@@ -39,12 +39,12 @@ _PATIENCE = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """The commands that need settings; each exits with 1 where it did not go well."""
+    """The commands that need settings; each exits with 1 if it fails."""
 
     settings: Settings
 
     def is_current(self) -> bool:
-        """Return whether the database has this version's tables; end if it cannot be opened."""
+        """Return whether the tables are this version's; exit with 1 if they can't be read."""
         try:
             return _run(_is_current(self.settings))
         except CannotOpen as error:
@@ -97,7 +97,7 @@ class Commands:
         raise typer.Exit(0 if is_well else 1)
 
     def try_credentials(self) -> bool:
-        """Try what was filled in, print what comes of it, and return whether all is well."""
+        """Try the credentials at Slack and Xero, print how, and return whether all fit."""
         found = _run(_examine(self.settings, _say, only=doctor.CREDENTIALS))
         return _is_well(found)
 
@@ -107,12 +107,12 @@ class Commands:
         typer.echo(f"{count} secrets are encrypted with the newest key. The older keys can go.")
 
     def export_data(self, workspace: str) -> None:
-        """Print as JSON all that is kept about a workspace."""
+        """Print all data about a workspace as one JSON object."""
         found = _written_out(_run(_export_data(self.settings, workspace)))
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
 
     def set_owner(self, workspace: str, user: str) -> None:
-        """Make somebody the owner of a workspace's connections, and say of which."""
+        """Make somebody the owner of a workspace's connections, and print which."""
         if not _SLACK_USER.fullmatch(user):
             raise typer.BadParameter(f"{user} is no Slack user id: it begins with U or W.")
         organisations = _run(_set_owner(self.settings, workspace, user))
@@ -122,12 +122,12 @@ class Commands:
             typer.echo(f"{user} is now the owner of {each}.")
 
     def relink(self, workspace: str, *, is_agreed: bool) -> None:
-        """Show what is found of former exports, and write it down once somebody agrees."""
+        """Show the former exports that were found, and save them after a yes."""
         is_well = _run(_relink(self.settings, workspace, is_agreed=is_agreed))
         raise typer.Exit(0 if is_well else 1)
 
     def forget(self, workspace: str) -> None:
-        """End a workspace's connections, then delete all that is kept about it."""
+        """End a workspace's connections, then delete all data about it."""
         _run(_forget(self.settings, workspace))
         typer.echo(f"Everything about workspace {workspace} is deleted.")
 
@@ -157,7 +157,7 @@ async def sync_once(
 ) -> bool:
     """Sweep every organisation now, and return whether all went well.
 
-    `begin` hears how many there are; `tell` hears each one's name and problem when it is done.
+    `begin` gets their number; `tell` gets each one's name and problem, or "", when it is done.
     """
     async with AsyncExitStack() as stack:
         core = await open_core(settings, stack, is_alone=True)
@@ -235,7 +235,7 @@ async def _export_data(settings: Settings, name: str) -> dict[str, Any]:
 
 
 def _written_out(found: Any) -> Any:
-    """Write out the facts in stored sentences; everything else stays as it is."""
+    """Replace the facts in stored sentences by plain text; leave everything else."""
     if isinstance(found, dict):
         return {name: _written_out(each) for name, each in found.items()}
     if isinstance(found, list):

@@ -1,6 +1,6 @@
-"""Checking from one place whether everything that the program needs is there and fits.
+"""Checks of everything that the program needs: settings, database, keys, Slack, Xero, Paymo.
 
-It writes nothing, and before the first start it makes no database: that there is none yet is fine.
+They write nothing and create no database; before the first start there is none, which is fine.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _SLACK_APP = "in the app's settings at api.slack.com/apps"
 
 
 class Outcome(StrEnum):
-    """What a check came to."""
+    """The result of a check."""
 
     OK = "ok"
     WARN = "warn"  # it works, and soon may not
@@ -49,7 +49,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One line of the doctor's: its name never changes, and what to do is said where it helps."""
+    """One check's result; `name` never changes, and `cure` is "" if all is well."""
 
     name: str
     verdict: Outcome
@@ -57,13 +57,13 @@ class Diagnosis:
     cure: str = ""
 
     def line(self) -> str:
-        """Write it for a person."""
+        """Return the line that a person reads."""
         mark = "FAIL" if self.verdict is Outcome.FAIL else f"{self.verdict:<4}"
         told = f"{self.said}. {self.cure}" if self.cure else self.said
         return f"{mark}  {self.name.replace('_', ' ')}: {render_plain(told)}"
 
     def fields(self) -> dict[str, str]:
-        """Write it for a program."""
+        """Return the fields that a program reads."""
         said, cure = render_plain(self.said), render_plain(self.cure)
         name = self.name.lower()
         return {"name": name, "status": self.verdict.value, "message": said, "action": cure}
@@ -73,7 +73,7 @@ class Ill(Exception):
     """What is wrong, and what to do about it."""
 
     def __init__(self, said: str, cure: str, verdict: Outcome = Outcome.FAIL) -> None:
-        """Say both."""
+        """Keep what is wrong apart from what to do."""
         super().__init__(said)
         self.said, self.cure, self.verdict = said, cure, verdict
 
@@ -83,7 +83,7 @@ Check = Callable[[], Awaitable[str]]
 
 @asynccontextmanager
 async def patient(settings: Settings) -> AsyncIterator["Patient"]:
-    """Open what is checked; a database file that is not there yet stays so."""
+    """Open what is checked, without creating a database file."""
     url = settings.database_url.get_secret_value()
     file = file_of(url)
     is_there = file is None or file.exists()
@@ -119,7 +119,7 @@ class Patient:
     slack: Slack
 
     def checks(self) -> dict[str, Check]:
-        """Every check, in the order in which they build on one another."""
+        """The checks by name, in order: each needs what the ones before it found."""
         return {
             "settings": self._settings,
             "database": self._database,
@@ -210,7 +210,7 @@ class Patient:
         return f"knows the app in {answer.get('team') or 'its workspace'}"
 
     async def _pair(self) -> str:
-        """Try client id and secret with a code that is none: Slack checks the app first."""
+        """Try client id and secret with an invalid code: Slack checks the app before the code."""
         settings = self.settings
         try:
             await self.slack.web.client().oauth_v2_access(
@@ -228,7 +228,7 @@ class Patient:
         return "answers; each workspace installs the app"
 
     async def _socket(self) -> None:
-        """Ask for a socket's address, and leave it unopened."""
+        """Ask for a socket's address, without opening it."""
         if not self.settings.is_socket_mode:
             return
         token = self.settings.slack_app_token.get_secret_value()
@@ -242,7 +242,7 @@ class Patient:
             ) from None
 
     async def _xero(self) -> str:
-        """Refresh a token that is none: Xero checks the app before it checks the token."""
+        """Refresh an invalid token: Xero checks the app before the token."""
         tokens = TokenSet(access_token="", refresh_token=_NOT_A_TOKEN, expires_at=now())
         try:
             await self.remote.oauth.refresh(tokens)
@@ -254,7 +254,7 @@ class Patient:
         return "answers"
 
     async def _concern(self, concern: Concern) -> str:
-        """Say what soon may be a problem, of which connections."""
+        """Return which connections have this early warning."""
         health = open_health(self.settings, self.database)
         try:
             is_disk = concern is Concern.DISK

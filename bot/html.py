@@ -47,7 +47,7 @@ class Guarded:
     wanted: list[tuple[bytes, bytes]] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Write the headers as the server takes them."""
+        """Encode the headers once."""
         headers = _HEADERS
         if self.public_url.startswith("https://"):
             headers = {**headers, "Strict-Transport-Security": "max-age=31536000"}
@@ -55,7 +55,7 @@ class Guarded:
         object.__setattr__(self, "wanted", written)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer; a header that the answer sets itself stays."""
+        """Add the headers that the answer doesn't set itself."""
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -82,7 +82,7 @@ def _environment() -> Environment:
 
 
 def _said(sentence: str) -> Markup:
-    """Write a service's sentence as HTML: what can be typed is code, all else plain text."""
+    """Return a service's sentence as HTML, with commands in `code`."""
     return Markup().join(
         Markup("<code>{}</code>").format(render_plain(str(each)))
         if isinstance(each, Typed)
@@ -105,13 +105,13 @@ class Pages:
         return self.settings.public_url
 
     def draw(self, name: str, status: int = 200, **facts: object) -> HTMLResponse:
-        """Draw a page that no browser or proxy may keep."""
+        """Return a page that no browser or proxy may store."""
         return self._draw(name, status, facts, {})
 
     def say(
         self, title: str, *paragraphs: str, status: int = 200, slack: str = "", again: str = ""
     ) -> HTMLResponse:
-        """Draw a page with a heading, a few sentences, and a way back to Slack or to try again."""
+        """Return a page with a heading, a few sentences, and a link to go on."""
         return self.draw(
             "message.html",
             status,
@@ -140,7 +140,7 @@ class Pages:
         return f"{host.scheme}://{host.netloc}/app_redirect?{urlencode(to)}"
 
     async def refuse(self, _request: Request, error: Any) -> Response:
-        """Say that an address leads nowhere, or does not take this method."""
+        """Return the page for an unknown address or method."""
         status = error.status_code
         title = "Nothing is here" if status == HTTPStatus.NOT_FOUND else "That doesn't work here"
         page = self.say(title, _IN_SLACK, status=status)
@@ -157,7 +157,7 @@ class Pages:
         return self._draw("privacy.html", 200, {"retention_days": days}, _KEPT)
 
     async def support(self, _request: Request) -> Response:
-        """Show where help is to be had."""
+        """Show where people get help."""
         return self._draw("support.html", 200, {}, _KEPT)
 
     async def style(self, _request: Request) -> Response:

@@ -37,7 +37,7 @@ _Objects = Annotated[list[_Object], msgspec.Meta(min_length=1)]
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Uvicorn's protocol with limits: by itself it waits for ever, and takes a head of any size."""
+    """Uvicorn's protocol with limits; its own waits for ever and takes a head of any size."""
 
     head_arrives = timedelta(seconds=10)
     waiting: asyncio.TimerHandle | None = None  # runs while a head is due
@@ -46,13 +46,13 @@ class BoundedProtocol(HttpToolsProtocol):
     is_too_large = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Give the first head its time."""
+        """Start the timeout of the first head."""
         super().connection_made(transport)
         self.is_head = True
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing more."""
+        """Cancel the timeout."""
         self._stop_waiting()
         super().connection_lost(exc)
 
@@ -72,13 +72,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._wait()
 
     def on_message_begin(self) -> None:
-        """Give this head its time, unless it has arrived already."""
+        """Start the timeout of this head, unless it has arrived already."""
         super().on_message_begin()
         self._stop_waiting()
         self.is_head, self.head_size = True, 0
 
     def on_message_complete(self) -> None:
-        """Note that nobody has to wait for the body."""
+        """Cancel the timeout of the body."""
         super().on_message_complete()
         self.scope[_WHOLE] = True  # type: ignore[literal-required]
 
@@ -92,7 +92,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what the parser refused; a head that was too large has its own status."""
+        """Answer 400 to what the parser refused, or 431 to a head that is too large."""
         self._stop_waiting()
         if self.is_too_large:
             self._refuse_head()

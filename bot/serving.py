@@ -1,4 +1,4 @@
-"""Running the program: start, serve, and stop so that nothing that began is lost."""
+"""Run the program: start, serve, and stop without losing what began."""
 
 import asyncio
 import contextlib
@@ -53,7 +53,7 @@ class Program:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def drain(self) -> None:
-        """Start nothing new, and let what is running end; requests are still answered."""
+        """Start no new work, and let running work end; requests are still answered."""
         self.stopping.set()
         self.core.clock.stop()
         if self.socket is not None:
@@ -147,7 +147,7 @@ def told_to_stop() -> asyncio.Event:
 
 @contextlib.contextmanager
 def listen(host: str, port: int) -> Iterator[socket.socket]:
-    """Listen; what is written to a connection leaves at once. Raises `CannotListen`."""
+    """Open the listening socket, with TCP_NODELAY. Raises `CannotListen`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=_LONGEST_LINE)

@@ -35,10 +35,10 @@ _MAIL = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
 
 
 class SettingsError(Exception):
-    """Settings are missing or malformed; the text lists all of them, and no value."""
+    """Settings are missing or malformed; the text lists all of them, without values."""
 
     def __init__(self, problems: list[str]) -> None:
-        """Put every problem on a line of its own."""
+        """Write each problem on a line."""
         super().__init__("\n".join(["These settings need your attention:", *problems]))
         self.problems = problems
 
@@ -52,7 +52,7 @@ def _address(value: str) -> str:
 
 
 def _slack_address(value: str) -> str:
-    """Slack's SDK puts a method's name right behind this one."""
+    """Accept an address, with the closing slash that Slack's SDK needs."""
     return f"{_address(value)}/"
 
 
@@ -128,9 +128,9 @@ def _content(path: str) -> str | _NoFile:
 
 
 class Settings(BaseSettings):
-    """Everything that differs from one place to another.
+    """Everything that differs between installations.
 
-    Raises `SettingsError` with all that is wrong.
+    Raises `SettingsError` with everything that is wrong.
     """
 
     model_config = SettingsConfigDict(

@@ -1,6 +1,6 @@
-"""Preparing a place to run in: `.env` and `manifest.yml`, filled in as far as anything is missing.
+"""`paymo-xero init`: writes `.env` and `manifest.yml`, and asks for what is missing.
 
-What is there already stays as it is. Secrets are neither shown nor logged.
+What is there already stays. Secrets are neither shown nor logged.
 """
 
 import os
@@ -43,7 +43,7 @@ _OPEN = frozenset({"SLACK_CLIENT_ID", "XERO_CLIENT_ID", "PUBLIC_URL"})
 
 @dataclass(slots=True)
 class Setup:
-    """What is given, by the names of the settings, and what is there."""
+    """What the flags give, by the names of the settings, and what is there already."""
 
     given: Mapping[str, str]
     is_socket: bool | None  # None: nobody has said

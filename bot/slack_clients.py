@@ -50,7 +50,7 @@ class Seat:
 
 
 class BoundedResponse(aiohttp.ClientResponse):
-    """An answer of limited size; aiohttp alone takes whatever comes."""
+    """An answer of limited size; aiohttp sets no limit."""
 
     async def read(self) -> bytes:
         """Read all of it, or end the connection if it is too long."""
@@ -69,7 +69,7 @@ class SlackClient(AsyncWebClient):
     """Slack's client, with one error for every answer that it cannot read."""
 
     async def _request(self, *, http_verb: str, api_url: str, req_args: Any) -> dict[str, Any]:
-        """Ask Slack; whatever is no JSON object counts as an empty one."""
+        """Call a method; an answer that is no JSON object counts as an empty one."""
         try:
             answer: dict[str, Any] = await super()._request(
                 http_verb=http_verb, api_url=api_url, req_args=req_args
@@ -94,7 +94,7 @@ class SlackWeb:
     made: dict[str, AsyncWebClient] = field(default_factory=dict, repr=False)
 
     def client(self, token: str = "") -> AsyncWebClient:
-        """Return the client with this token; making one takes longer than most answers."""
+        """Return this token's client; making one takes longer than most answers."""
         known = self.made.get(token)
         if known is None:
             if len(self.made) >= _MOST:

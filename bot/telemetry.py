@@ -43,7 +43,7 @@ _SOON = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)
 
 
 def hide(value: Any, name: str = "") -> Any:
-    """Take out what nobody may read in a log."""
+    """Remove secrets from a log entry."""
     if name and _NAMES.search(name) and value not in (None, ""):
         return HIDDEN
     if isinstance(value, BaseException):
@@ -61,17 +61,16 @@ def hide(value: Any, name: str = "") -> Any:
 
 
 class _Calm:
-    """Lets what fails again and again be told once a minute; what the disk or the database does
-    is told in one line, since no traceback says more.
+    """Logs what keeps failing once a minute; errors of the disk or the database take one line.
 
-    A bug is told in full, and another bug is another one.
+    A bug is logged with its traceback, and a different bug counts as new.
     """
 
     def __init__(self) -> None:
         self.told: dict[tuple[str, str], tuple[float, int]] = {}
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        """Drop what was told a moment ago. Raises `DropEvent`."""
+        """Drop what was logged within the minute. Raises `DropEvent`."""
         error = _error_of(event.get("exc_info"))
         if error is None:
             return event
@@ -86,7 +85,7 @@ class _Calm:
         return event
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Do the same for what libraries tell."""
+        """Do the same for the log entries of libraries."""
         error = _error_of(record.exc_info)
         if error is None:
             return True
@@ -96,7 +95,7 @@ class _Calm:
         return is_new
 
     def repeated(self, key: tuple[str, str]) -> int | None:
-        """Return how often it was dropped since it was told, or None to drop it again."""
+        """Return how often it was dropped since it was logged, or None to drop it again."""
         now = time.monotonic()
         at, count = self.told.get(key, (-_AGAIN, 0))
         if now - at < _AGAIN:
@@ -220,7 +219,7 @@ class Metrics:
         ProcessCollector(registry=registry)
 
     def show_left(self, left: Left) -> None:
-        """Show what is left undone."""
+        """Set the gauges of what has waited for long."""
         self.exports.labels("waiting").set(left.exports_waiting)
         self.exports.labels("failed").set(left.exports_failed)
         self.notices.labels("waiting").set(left.notices_waiting)

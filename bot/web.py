@@ -54,7 +54,7 @@ class Health:
     asking: asyncio.Task[dict[str, bool]] | None = None
 
     async def alive(self, _request: Request) -> Response:
-        """Answer, which is all that it takes."""
+        """Answer 200: the process is alive."""
         return JSONResponse({"status": "ok"})
 
     async def ready(self, _request: Request) -> Response:
@@ -69,7 +69,7 @@ class Health:
         return self._say(checks, checks=words, warnings=await self._warnings() if can_tell else {})
 
     async def page(self, _request: Request) -> Response:
-        """Show what is counted, as Prometheus reads it."""
+        """Return the metrics in Prometheus's format."""
         page = generate_latest(self.metrics.registry)
         return Response(page, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -79,7 +79,7 @@ class Health:
         return JSONResponse(said, 200 if is_ready else 503, headers=_NEVER_KEPT)
 
     async def _warnings(self) -> dict[str, int]:
-        """Count the connections that something soon may keep from working."""
+        """Count the connections with early warnings, by name."""
         asking = asyncio.create_task(self.clock.keeping.health.counts())
         done, _ = await asyncio.wait({asking}, timeout=_PATIENCE)
         with contextlib.suppress(SQLAlchemyError, OSError):
@@ -121,7 +121,7 @@ _STORED = ("database", "migrations", "disk")
 
 @dataclass(frozen=True, slots=True)
 class Webhooks:
-    """Webhooks: verified, answered at once, and only ever taken as a hint."""
+    """Webhooks: verified, answered at once, and taken as a hint only."""
 
     xero_key: str = field(repr=False)
     hints: HintService
@@ -129,7 +129,7 @@ class Webhooks:
     metrics: Metrics
 
     async def xero(self, request: Request) -> Response:
-        """Answer Xero within its five seconds, whatever has to be done about it."""
+        """Answer Xero within the five seconds that it allows; the work follows later."""
         if not self.xero_key:
             return Response(status_code=404)
         raw = await http.read_body(request)

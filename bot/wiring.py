@@ -144,7 +144,7 @@ def open_remote(
 
 @dataclass(frozen=True)
 class _Parts:
-    """What services and steps are made of; each part is there once."""
+    """What services and steps are made of; each part is built once."""
 
     settings: Settings
     database: Database
@@ -300,7 +300,7 @@ class _Parts:
 
 
 def open_health(settings: Settings, database: Database) -> HealthService:
-    """Look after what goes wrong slowly."""
+    """Build the watch over what goes wrong slowly."""
     file = file_of(settings.database_url.get_secret_value())
     return HealthService(
         database,
@@ -324,7 +324,7 @@ async def take_over(url: str, database: Database, stack: AsyncExitStack) -> None
 
 
 async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool = False) -> Core:
-    """Put everything together, and close it with the stack; `is_alone` shares work with nobody."""
+    """Build everything, and close it with the stack; `is_alone`: no process shares the work."""
     database = await stack.enter_async_context(open_database(settings))
     await take_over(settings.database_url.get_secret_value(), database, stack)
     metrics, tasks = Metrics(), Tasks()

@@ -73,8 +73,8 @@ class Tasks:
 class EmbeddedWork:
     """Runs jobs as tasks of one process: one at a time for each row; no kind keeps out the others.
 
-    A nudge for a row that waits already adds nothing; one for a row that is being looked at makes
-    it be looked at once more. What does not fit is found again by the clock.
+    A nudge for a waiting row adds nothing; one for a running row runs it once more. The clock finds
+    what doesn't fit.
     """
 
     run: Run
@@ -89,7 +89,7 @@ class EmbeddedWork:
     is_stopping: bool = False
 
     async def start(self) -> None:
-        """Nothing has to be prepared."""
+        """Do nothing: it needs no preparation."""
 
     async def nudge(self, job: Job, key: int) -> None:
         """Have this row worked on soon."""
@@ -142,13 +142,13 @@ class EmbeddedWork:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Nudges after a while; what is lost with a process, the clock finds a moment later."""
+    """Nudges after a delay; if the process dies meanwhile, the clock finds the row."""
 
     work: Engine
     tasks: Tasks
 
     def __call__(self, job: Job, key: int, after: timedelta) -> None:
-        """Have this row worked on then."""
+        """Have this row worked on after the delay."""
         asyncio.get_running_loop().call_later(after.total_seconds(), self._ring, job, key)
 
     def _ring(self, job: Job, key: int) -> None:
