@@ -95,10 +95,12 @@ def replace(payment: Payment, stated: Settlement, now: datetime) -> PaymentColum
 
 
 @machine.press(
-    [PaymentState.ADDING, PaymentState.REMOVED], PaymentState.ADDING, as_read=[Payment.fence]
+    [PaymentState.ADDING, PaymentState.ASKED, PaymentState.REMOVED],
+    PaymentState.ADDING,
+    as_read=[Payment.fence],
 )
 def restart(payment: Payment, stated: Settlement, now: datetime) -> PaymentColumns:
-    """Add a credit that came back, or that changed before anything was sent."""
+    """Add a credit that came back, or whose amount changed before anything was sent."""
     return {**_at_once(payment, now), "amount": stated.amount, "paid_on": stated.paid_on}
 
 

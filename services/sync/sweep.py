@@ -26,6 +26,7 @@ from services.model.jobs import Job
 from services.model.people import ReplyTarget
 from services.store import connections, exports, mirror, payments, schedules, settled
 from services.store.engine import Database, Session
+from services.store.settled import PAYMENTS, Settled, settle
 from services.store.tables import Export, Payment, Schedule
 from services.sync import drifting
 from services.sync.additions import run_due
@@ -41,7 +42,7 @@ _SEEN = {
     lifecycle.DELETED: lifecycle.mark_deletion_seen,
     lifecycle.VOIDED: lifecycle.mark_voiding_seen,
 }
-_IN_PAYMO = (PaymentState.ADDING, PaymentState.RECORDED)
+_JUDGED = (PaymentState.ADDING, PaymentState.RECORDED, PaymentState.ASKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +263,7 @@ async def observe(
             await _SEEN[invoice.status](session, export)
         found = {each.key: each for each in settlements_of(invoice, run.today)}
         for row in its if export.invoice_state in exports.FOLLOWED else ():
-            await _compare(session, row, found.get(row.xero_payment_id), now)
+            await _compare(session, run, row, found.get(row.xero_payment_id))
         # Of one that is gone from Paymo, that its client paid is told all the same.
         if export.invoice_state in {*exports.FOLLOWED, InvoiceState.GONE}:
             new += _new(export, found, its, now)
@@ -283,21 +284,25 @@ def _note_head(export: Export, invoice: XeroInvoice) -> bool:
 
 
 async def _compare(
-    session: Session, row: Payment, listed: Settlement | None, now: datetime
+    session: Session, run: SweepRun, row: Payment, listed: Settlement | None
 ) -> None:
+    now = run.now()
     if listed is None:
         if row.state in payment.STANDING:
             await payment.check(session, row, now)
         elif row.state is PaymentState.TOMBSTONE and row.due_at is None:
             await payment.look_for(session, row, now)
         return
-    is_changed = row.state in _IN_PAYMO and row.amount != listed.amount
+    is_changed = row.state in _JUDGED and row.amount != listed.amount
     if row.state is not PaymentState.REMOVED and not is_changed:
         return
     # Only a credit can come back, or be applied to another amount, under its old id.
+    is_asked = row.state is PaymentState.ASKED
     is_recorded = row.state is PaymentState.RECORDED or row.sent_at is not None
     change = payment.replace if is_recorded else payment.restart
-    await change(session, row, listed, now)
+    if await change(session, row, listed, now) and is_asked:
+        over = Settled(PAYMENTS, "", "found another amount in Xero", row.export_id, row.id)
+        await settle(session, run.connection, over, now)
 
 
 def _new(

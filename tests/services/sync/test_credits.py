@@ -184,6 +184,25 @@ async def test_a_part_of_a_larger_credit_is_recorded_on_the_invoices_day(
     assert copy.notes.startswith(kind.replace("_", " ").capitalize())
 
 
+async def test_a_credit_that_was_asked_about_is_judged_again_once_another_part_of_it_is_applied(
+    bridge: Bridge,
+) -> None:
+    books, company = bridge.xero.books, bridge.paymo.company
+    (invoice,) = bridge.xero.invoices.values()
+    company.pay(company.numbered("INV-1").id, "50", notes="cash")
+    credit = books.give_credit(invoice.invoice_id, Decimal(200), kind="credit_note")
+    applied = books.apply(credit, invoice.invoice_id, Decimal(100))
+    await bridge.look()
+    assert (await bridge.notices())[-1][1]["asked"]
+
+    books.remove_credit(applied.allocation_id)
+    books.apply(credit, invoice.invoice_id, Decimal(60))
+    await bridge.look()
+
+    assert [each.amount for each in company.payments.values()] == [Decimal(50), Decimal(60)]
+    assert not (await bridge.notices())[-1][1]["asked"]
+
+
 async def test_two_credits_of_which_the_sum_is_known_settle_the_invoice_together(
     bridge: Bridge,
 ) -> None:
