@@ -128,9 +128,12 @@ class SlackRequest:
         """Answer a form that was sent with what is drawn in its place."""
         await self.ack({"response_action": "update", "view": view})
 
-    def id_in_value(self, otherwise: str = _GONE) -> int:
-        """Return the row that a button is about; raises `NotFound`, which says `otherwise`."""
-        found = key_in(self.value)
+    def id_in_value(self, otherwise: str = _GONE, *, is_paymos: bool = False) -> int:
+        """Return the row that a button is about, or Paymo's id of an invoice or a client.
+
+        Raises `NotFound`, which says `otherwise`.
+        """
+        found = number_in(self.value) if is_paymos else key_in(self.value)
         if found is None:
             raise NotFound(otherwise)
         return found

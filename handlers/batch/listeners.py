@@ -66,7 +66,8 @@ class BatchListeners:
 
     async def fix(self, request: SlackRequest) -> None:
         """Open the export form of one invoice on top of the table."""
-        batch_id, invoice_id = await self._marked(request), request.id_in_value(GONE)
+        batch_id = await self._marked(request)
+        invoice_id = request.id_in_value(GONE, is_paymos=True)
         form = await self.service.fix(request.person_in_channel, batch_id, invoice_id)
         again = blocks.button("Export Invoice", names.EXPORT, style="primary")
         await self.export.open_form(request, form, again)
@@ -80,7 +81,7 @@ class BatchListeners:
 
     async def match_client(self, request: SlackRequest) -> None:
         """Ask where a client goes, on top of the table where there is one."""
-        client_id = request.id_in_value(GONE)
+        client_id = request.id_in_value(GONE, is_paymos=True)
         batch_id = await self._marked(request) if request.view else 0
         await self.matching.open(request, client_id, batch_id)
 
