@@ -35,6 +35,8 @@ PICTURES = {
 # What is there for the moment only: the pointer's traces, the focus, what lies behind.
 _CALM = """
   dialog { border-radius: 0 !important; }
+  dialog::backdrop { background: var(--paper) !important; }
+  #title { border: 0 !important; }
   #top ~ main { padding-bottom: 1.5rem !important; }
   .message:hover { background: none !important; }
   :focus, :focus-visible, :focus-within { outline: 0 !important; }

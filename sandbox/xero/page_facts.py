@@ -111,7 +111,7 @@ def _invoice(books: Organisation, invoice: Invoice) -> Json:
         "due_date": invoice.due.isoformat() if invoice.due else "",
         "currency": invoice.currency,
         "tax_mode": invoice.tax_mode,
-        "created_by": invoice.created_by,
+        "created_by": "paymo-xero" if invoice.created_by else "",
         "url": invoice.url,
         "lines": [_line(books, each) for each in invoice.lines],
         "sums": _sums(invoice),

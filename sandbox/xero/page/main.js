@@ -40,7 +40,7 @@ function drawTop(organisations, books) {
 
 function titled(books, title, nodes) {
   const about = [books.name, books.country && COUNTRY.of(books.country), books.currency, books.is_demo ? "demo company" : ""].filter(Boolean);
-  return [el("h1", {}, title), el("p", { class: "note" }, about.join(" · ")), nodes];
+  return [el("h1", {}, title), el("p", { class: "note" }, about.filter((each) => each !== title).join(" · ")), nodes];
 }
 
 function card(...nodes) {
