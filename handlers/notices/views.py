@@ -226,6 +226,8 @@ def shared_card(facts: dict[str, Any]) -> list[Block]:
 def card_buttons(facts: dict[str, Any]) -> list[Block]:
     """Return what can be done about an exported invoice, by how it stands."""
     state = facts.get("state", "open")
+    if facts.get("is_over"):
+        return []
     drawn = [button(Action.ACCEPT_DIFFERENCE, facts["export_id"])] if state == "different" else []
     is_untouched = state in {"different", "draft", "open"}
     return [*drawn, button(Action.UNDO, facts["export_id"])] if is_untouched else drawn

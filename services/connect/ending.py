@@ -32,6 +32,7 @@ from services.store import (
     mirror,
     notices,
     schedules,
+    settled,
 )
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
@@ -149,6 +150,7 @@ class EndingStep(ScheduledStep):
             what = "disconnected" if by else "app_removed"
             audit.record(session, row, AuditNote(what, self.now(), by))
             if by:
+                await settled.outdate_offers(session, row, self.now())
                 await self._enqueue(session, row, by)
             kept = await exports.count_live(session, row)
         return (

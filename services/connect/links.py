@@ -292,6 +292,7 @@ async def _begin(session: Session, connection: Connection, done: Finished) -> Co
     await lifecycle.resume(session, former)
     await links.move(session, connection.id, former.id)
     await lifecycle.give_way(session, connection)
+    await settled.outdate_offers(session, former, done.at)
     await _read_all(session, former, done)
     _note(session, former, "reconnected", done)
     return former

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Select, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState, Links, PaymentState
 from services.model.notice import TOPIC_OF, Layout, NoticeKind, Rhythm, Topic
@@ -363,6 +364,7 @@ def card_facts(
         "paid": amount_text(paid),
         "left": amount_text(left),
         "edited_in": _edited_in(export),
+        "is_over": connection.state is ConnectionState.ENDED,
         "exported_at": export.exported_at.isoformat() if export.exported_at else "",
         "due_on": due_on.isoformat() if due_on else "",
         "overdue_by": worklists.days_late(export, connection, now),

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from services.model.invoice import InvoiceState
 from services.model.notice import NoticeKind
 from services.store import leases, people
 from services.store.leases import fenced
@@ -203,6 +204,21 @@ async def outdate_cards(session: AsyncSession, export_ids: Collection[int], now:
     await session.execute(
         update(Card)
         .where(Card.export_id.in_(export_ids))
+        .values(**leases.wanted(Card, now), tries=0)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def outdate_offers(session: AsyncSession, connection: Connection, now: datetime) -> None:
+    """Have the cards redrawn that offer something only while the connection is there."""
+    unpaid = select(Export.id).where(
+        Export.connection_id == connection.id,
+        Export.invoice_state == InvoiceState.LIVE,
+        or_(Export.xero_due.is_(None), Export.xero_due != 0),
+    )
+    await session.execute(
+        update(Card)
+        .where(Card.export_id.in_(unpaid))
         .values(**leases.wanted(Card, now), tries=0)
         .execution_options(synchronize_session=False)
     )

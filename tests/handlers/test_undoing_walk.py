@@ -1,5 +1,11 @@
 """Taking back: typed it asks as its button does, and what was taken back goes again if ticked."""
 
+import re
+
+import pytest
+
+from services.errors import NotConnected
+from services.model.people import Person
 from tests.walk import Walk, text_in
 
 
@@ -87,3 +93,27 @@ async def test_a_refused_undo_says_so_in_place_of_the_hourglass(walk: Walk) -> N
     refused = text_in((await walk.modal_saying("exporter role", "Ben")).payload)
     assert "⏳" not in refused
     assert walk.in_xero("INV-1").status == "AUTHORISED"
+
+
+async def test_the_end_of_the_connection_ends_what_its_messages_offer(walk: Walk) -> None:
+    """Who presses an old one is answered; with the same two connected again, cards offer it."""
+    await walk.connect()
+    await walk.export("INV-1")
+    await walk.export("INV-2")
+    card = await walk.notice("invoice_exported", 1)
+    walk.pay("INV-2", "100")
+    await walk.notice("payment_received")
+    (copy,) = walk.company.payments_of(walk.in_paymo("INV-2").id)
+    walk.company.delete_payment(copy.id)
+    asked = await walk.notice("payment_removed")
+    (payment_id,) = re.findall(r"'action_id': 'bring_back'.*?'value': '(\d+)'", str(asked.blocks))
+    await walk.disconnect()
+
+    assert "> disconnected it" in await walk.without("bring_back", asked)
+    assert "INV-1" in await walk.without("undo", card)
+    anna = Person("", walk.town.slack.team.id, walk.town.slack.user("Anna").id)
+    with pytest.raises(NotConnected, match="connected"):  # on a screen that is older
+        await walk.town.program.core.services.sync.bring_back(anna, int(payment_id))
+    await walk.connect()
+    again = await walk.rewritten("invoice_exported", "Undo")
+    assert again.ts == card.ts
