@@ -53,6 +53,7 @@ CALM = "Nothing needs you."
 ASK_FOR_ACCESS = "Request access to see or export invoices here."
 OTHERS = "*Other connections*"
 SEVERAL = 2
+_MOST_CHANNELS = 10
 # The rest is named below these without a word.
 _DAILY = {
     Role.VIEWER: ("show INV-1", "why INV-1", "history INV-1", "status"),
@@ -85,7 +86,10 @@ def status_text(found: Sequence[Overview]) -> str:
 
 def status_lines(overview: Overview) -> list[str]:
     """Say how one connection is doing, in five lines, and what else matters now."""
-    channels = " ".join(blocks.channel(each) for each in overview.channels)
+    channels = " ".join(blocks.channel(each) for each in overview.channels[:_MOST_CHANNELS])
+    more = len(overview.channels) - _MOST_CHANNELS
+    if more > 0:
+        channels += f" and {more} more: `/paymo-xero subscribe list`"
     synced = f"Last sync {blocks.moment(overview.swept_at)}" if overview.swept_at else "No sync yet"
     due = overview.sweep_due_at
     said = [

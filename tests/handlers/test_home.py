@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from handlers.home.views import by_urgency, home_view
+from handlers import blocks
+from handlers.home.text import status_text
+from handlers.home.views import by_urgency, home_view, status_blocks
 from handlers.settings.text import WHAT_IT_IS
 from services.explain.worklist import WorkList
 from services.model.connection import ConnectionState
 from services.model.people import Role
 from tests.handlers import samples
-from tests.handlers.judging import buttons, said
+from tests.handlers.judging import buttons, judge_message, said
 from tests.walk import PATIENCE, Walk, text_in
 
 SITE = "https://app.example"
@@ -294,3 +296,12 @@ async def test_an_answer_that_everybody_reads_is_followed_by_what_this_is(walk: 
     await walk.ephemeral(WHAT_IT_IS, "Ben")
 
     assert WHAT_IT_IS not in text_in([each.blocks for each in slack.messages("invoices")])
+
+
+def test_of_300_channels_status_names_ten_and_says_where_the_others_are() -> None:
+    channels = tuple(f"C1{place:03}" for place in range(300))
+    found = [samples.overview("Acme", channels=channels)]
+    text = status_text(found)
+
+    judge_message(text, [*blocks.paragraphs(text.split("\n")), *status_blocks(found)])
+    assert "<#C1009> and 290 more: `/paymo-xero subscribe list`" in text
