@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -237,6 +238,10 @@ async def test_the_second_person_approves_on_home(walk: Walk) -> None:
     await home_saying(walk, "Nothing needs you", "Ben")
 
 
+def _ephemerals_beyond(walk: Walk, count: int) -> bool:
+    return len(walk.town.slack.ephemerals("Ben")) > count
+
+
 @pytest.mark.parametrize("first", ["help", "status", "export INV-1"])
 async def test_the_first_answer_to_each_person_says_once_what_this_is(
     walk: Walk, first: str
@@ -244,11 +249,12 @@ async def test_the_first_answer_to_each_person_says_once_what_this_is(
     slack = walk.town.slack
     await walk.connect()
     before = len(slack.ephemerals("Anna"))
-    for count in range(2):
+    for _ in range(2):
+        so_far = len(slack.ephemerals("Ben"))
         for who in ("Ben", "Anna"):  # Ben has no role; Anna has been told
             await walk.type(first, who)
-        # An answer that took long is overtaken by the next.
-        await slack.wait_for(lambda so_far=count: len(slack.ephemerals("Ben")) > so_far)
+        # An answer that took long would be overtaken by the next.
+        await slack.wait_for(partial(_ephemerals_beyond, walk, so_far))
 
     told = [each.text for each in slack.ephemerals("Ben")]
     assert WHAT_IT_IS in told[0]
