@@ -168,7 +168,7 @@ async def test_everything_else_that_can_be_typed(quick_walk: Walk) -> None:
         await walk.type(text)
         await walk.ephemeral(words)
     await walk.type("sync")
-    await walk.modal_saying("not connected yet")
+    await walk.modal_saying("connected yet")
     await walk.connect(subscribe=False)
     for text, words in (
         ("", "Connected"),

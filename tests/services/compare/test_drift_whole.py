@@ -95,7 +95,7 @@ async def test_pressing_update_brings_everything_over_and_leaves_no_difference(
     edit(bridge, number="INV-9", client_id=beta.id, items=items, discount=Decimal(10), **dates)
     await bridge.look()
     await press(bridge)
-    assert f"Match it with {Typed(Command.MATCH)}" in bridge.screen.sayings[-1].text
+    assert f"Match the client with {Typed(Command.MATCH)}" in bridge.screen.sayings[-1].text
     assert writes(bridge) == []
 
     (export,) = await bridge.exports()
