@@ -36,7 +36,7 @@ PICTURES = {
 _CALM = """
   dialog { border-radius: 0 !important; }
   dialog::backdrop { background: var(--paper) !important; }
-  #title { border: 0 !important; }
+  #title { visibility: hidden !important; }
   #top ~ main { padding-bottom: 1.5rem !important; }
   .message:hover { background: none !important; }
   :focus, :focus-visible, :focus-within { outline: 0 !important; }
