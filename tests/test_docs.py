@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,20 @@ from pydantic import SecretStr
 
 from bot.settings import Settings
 from handlers import rights, slack, words
+from services import money
 from services.clients import tokens
 from services.connect import links
 from services.errors import ServiceError
 from services.jobs import policy
 from services.jobs.policy import Policy
 from services.model.export import RefusalCode
-from services.model.notice import TOPIC_OF, NoticeKind, Topic
+from services.model.jobs import CALL_LIMIT
+from services.model.notice import TOPIC_OF, NoticeKind, Rhythm, Topic
 from services.model.people import Role
+from services.store import access
+from services.store.links import LIFETIME, TRIES
+from services.store.worklists import NEEDED
+from services.sync.deletions import MOST_AT_ONCE
 from tests import test_words
 
 ROOT = Path(__file__).parent.parent
@@ -43,6 +50,36 @@ def usual(default: object) -> str:
     """Write a setting's default as the page does."""
     plain = default.get_secret_value() if isinstance(default, SecretStr) else default
     return "" if plain in ("", None) else f"`{plain}`"
+
+
+def in_words(number: float) -> str:
+    return {1: "one", 2: "two", 3: "three", 5: "five", 7: "seven", 10: "ten"}[int(number)]
+
+
+def promised() -> Iterator[tuple[str, str]]:
+    """Yield what the docs promise in numbers, made of the numbers that hold."""
+    lives = f"{in_words(LIFETIME / timedelta(minutes=1))} minutes"
+    patience = f"for {in_words(access.PATIENCE.days)} days"
+    yield "docs/guide.md", f"Each link works once, for {lives}"
+    yield "docs/troubleshooting.md", f"older than {lives}"
+    yield "docs/troubleshooting.md", f"The link closes after {in_words(TRIES)} tries"
+    yield "docs/guide.md", f"doesn't answer a request {patience}"
+    yield "docs/operations.md", f"doesn't answer an exporter's request {patience}"
+    yield "docs/guide.md", f"**Numbers** over {money.LONGEST_NUMBER} characters"
+    yield "docs/guide.md", f"after {in_words(NEEDED)} exports by hand without a difference"
+    yield "docs/guide.md", f"more than {in_words(MOST_AT_ONCE)} invoices were deleted or voided"
+    yield (
+        "docs/operations.md",
+        f"more than {in_words(MOST_AT_ONCE)} invoices were deleted or voided",
+    )
+    yield "README.md", f"more than {in_words(MOST_AT_ONCE)} invoices at once"
+    yield "docs/guide.md", f"the default is {Rhythm().every} at {Rhythm().hour:02}:00"
+    yield "docs/operations.md", f"ends within {CALL_LIMIT.seconds} seconds (`CALL_LIMIT`)"
+
+
+@pytest.mark.parametrize(("page", "words"), list(promised()))
+def test_the_numbers_that_the_docs_promise_hold(page: str, words: str) -> None:
+    assert words in " ".join(read(page).split())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
