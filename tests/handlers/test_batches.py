@@ -8,7 +8,7 @@ import pytest
 
 from handlers import names
 from handlers.batch.listeners import SlackBatchScreen
-from handlers.batch.text import bar, report_text
+from handlers.batch.text import bar, needs_text, report_text
 from handlers.batch.views import batch_view, report_blocks
 from handlers.matching.views import match_view
 from handlers.routing import note_of
@@ -27,6 +27,12 @@ def lines(name: str, count: int, state: ExportState | None = None) -> tuple[Batc
         BatchLine(name, name, "$1,234.50", name * 3, name * 2, state, each, is_selected=True)
         for each in range(1, count + 1)
     )
+
+
+def test_a_line_keeps_what_to_do_however_long_the_reason_is() -> None:
+    line = BatchLine("INV-1", "Acme", "$1.00", "W" * 400, "Choose another contact.")
+
+    assert needs_text(line).endswith("W… Choose another contact._")
 
 
 def form(name: str, state: BatchState = BatchState.READY, **changes: Any) -> BatchForm:
