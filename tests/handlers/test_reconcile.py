@@ -107,7 +107,7 @@ def test_what_was_decided_is_told_and_does_not_spoil_it() -> None:
         (Outcome.DIFFERS, "3 of 4 agree; 1 differs."),
         (Outcome.ONLY_PAYMO, "3 of 3 agree; 1 is only in Paymo."),
         (Outcome.ONLY_XERO, "3 of 3 agree; 1 is only in Xero."),
-        (Outcome.UNREAD, "3 of 3 agree; 1 was not shown by Xero."),
+        (Outcome.UNREAD, "3 of 3 agree; 1 wasn’t shown by Xero."),
     ],
 )
 def test_what_differs_is_counted_by_how(outcome: Outcome, words: str) -> None:

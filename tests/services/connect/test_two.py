@@ -89,7 +89,7 @@ async def test_the_second_with_the_same_pair_is_told_by_whom_and_goes_on_with_an
     await stand.give_key(nonce_of(theirs.paymo_link))
     await stand.give_key(nonce_of(mine.paymo_link))
     await stand.press(nonce_of(mine.xero_link), stand.maple)
-    with pytest.raises(ServiceError, match="connected with Maple Books in Xero already, by anna"):
+    with pytest.raises(ServiceError, match="already connected with Maple Books in Xero, by anna"):
         await stand.press(nonce_of(theirs.xero_link), stand.maple, user="person-two")
     first = await stand.connection(mine.connection_id)
     assert (first.state, first.owner_id) == (ConnectionState.ACTIVE, "U1")
@@ -118,7 +118,7 @@ async def test_of_two_who_finish_the_same_pair_at_once_one_has_it(stand: Connect
 
     assert sorted(each.state for each in made) == [ConnectionState.ACTIVE, ConnectionState.PENDING]
     assert len(refused) == 1
-    assert "in Xero already, by" in str(refused[0])
+    assert "in Xero, by" in str(refused[0])
 
 
 async def test_who_has_only_looked_is_told_whom_to_ask_when_another_was_faster(
