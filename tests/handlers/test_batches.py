@@ -30,9 +30,8 @@ def lines(name: str, count: int, state: ExportState | None = None) -> tuple[Batc
 
 
 def test_a_line_keeps_what_to_do_however_long_the_reason_is() -> None:
-    line = BatchLine("INV-1", "Acme", "$1.00", "W" * 400, "Choose another contact.")
-
-    assert needs_text(line).endswith("W… Choose another contact._")
+    said = needs_text(BatchLine("INV-1", "Acme", "$1.00", "W" * 400, "Choose another."))
+    assert said.endswith("W… Choose another._")
 
 
 def form(name: str, state: BatchState = BatchState.READY, **changes: Any) -> BatchForm:
