@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
+from sandbox.slack.state import APP_ID
 from tests.bot.test_connect_pages import links
 from tests.bot.town import PAYMO_KEY, Town
 from tests.bot.town import town as open_town
@@ -174,7 +175,7 @@ async def test_every_end_leads_back_to_slack_and_names_who_helps(town: Town) -> 
     channel = f"/app_redirect?channel={town.room.id}&team={town.slack.team.id}"
     ends = dict.fromkeys(("paymo done", "xero done", "denied", "five keys"), channel)
     ends |= dict.fromkeys(("nothing here", "old", "cancelled", "slack is silent"), "slack://open")
-    ends["installed"] = f"slack://open?team={town.slack.team.id}"
+    ends["installed"] = f"/app_redirect?app={APP_ID}&team={town.slack.team.id}"
     found: dict[str, str] = {}
     async with chromium() as browser, opened(browser) as page:
         async for name in stops(town, page):
