@@ -300,7 +300,7 @@ async def test_an_undo_that_nobody_can_look_at_is_said_and_goes_on(bridge: Bridg
     await bridge.run()
     bridge.xero.faults.add(path=invoice.invoice_id, status=500, times=OFTEN)
     await hours(bridge, 5)
-    said = [each.text for each in bridge.screen.sayings if "once an hour" in each.text]
+    said = [each.text for each in bridge.screen.sayings if "every hour" in each.text]
     bridge.xero.faults.clear()
     await hours(bridge, 2)
 
