@@ -16,7 +16,7 @@ import typer
 import uvloop
 
 from bot import doctor, serving
-from bot.doctor import Diagnosis, Outcome
+from bot.doctor import Diagnosis, Grade
 from bot.settings import Settings
 from bot.telemetry import Metrics
 from bot.wiring import Core, now, open_core, open_database, open_remote
@@ -189,7 +189,7 @@ async def sync_on(settings: Settings) -> None:
 
 
 def _is_well(found: Iterable[Diagnosis]) -> bool:
-    return all(each.verdict is not Outcome.FAIL for each in found)
+    return all(each.verdict is not Grade.FAIL for each in found)
 
 
 def _say(finding: Diagnosis) -> None:

@@ -38,7 +38,7 @@ CREDENTIALS = frozenset({"encryption_keys", "Slack", "Xero"})  # the checks that
 _SLACK_APP = "in the app's settings at api.slack.com/apps"
 
 
-class Outcome(StrEnum):
+class Grade(StrEnum):
     """The result of a check."""
 
     OK = "ok"
@@ -52,13 +52,13 @@ class Diagnosis:
     """One check's result; `name` never changes, and `cure` is "" if all is well."""
 
     name: str
-    verdict: Outcome
+    verdict: Grade
     said: str
     cure: str = ""
 
     def line(self) -> str:
         """Return the line that a person reads."""
-        mark = "FAIL" if self.verdict is Outcome.FAIL else f"{self.verdict:<4}"
+        mark = "FAIL" if self.verdict is Grade.FAIL else f"{self.verdict:<4}"
         told = f"{self.said}. {self.cure}" if self.cure else self.said
         return f"{mark}  {self.name.replace('_', ' ')}: {render_plain(told)}"
 
@@ -72,7 +72,7 @@ class Diagnosis:
 class Ill(Exception):
     """What is wrong, and what to do about it."""
 
-    def __init__(self, said: str, cure: str, verdict: Outcome = Outcome.FAIL) -> None:
+    def __init__(self, said: str, cure: str, verdict: Grade = Grade.FAIL) -> None:
         """Keep what is wrong apart from what to do."""
         super().__init__(said)
         self.said, self.cure, self.verdict = said, cure, verdict
@@ -100,12 +100,12 @@ async def findings(checks: dict[str, Check]) -> AsyncIterator[Diagnosis]:
     for name, check in checks.items():
         try:
             async with asyncio.timeout(_PATIENCE):
-                found = Diagnosis(name, Outcome.OK, await check())
+                found = Diagnosis(name, Grade.OK, await check())
         except Ill as ill:
             found = Diagnosis(name, ill.verdict, ill.said, ill.cure)
         except TimeoutError:
             cure = "Check the network and its proxies, then try again."
-            found = Diagnosis(name, Outcome.FAIL, "no answer in time", cure)
+            found = Diagnosis(name, Grade.FAIL, "no answer in time", cure)
         yield found
 
 
@@ -163,7 +163,7 @@ class Patient:
                 "unknown while the database cannot be opened", "See the line above."
             ) from None
         if revision is None:
-            raise Ill("there are no tables yet", _MIGRATE, Outcome.TODO)
+            raise Ill("there are no tables yet", _MIGRATE, Grade.TODO)
         raise Ill(f"the database is at version {revision}, which isn't this program's", _MIGRATE)
 
     async def _keys(self) -> str:
@@ -262,7 +262,7 @@ class Patient:
         except (SQLAlchemyError, OSError):
             raise Ill("unknown until the database can be read", "See the lines above.") from None
         if said:
-            raise Ill(" ".join(said).rstrip("."), "", Outcome.WARN)
+            raise Ill(" ".join(said).rstrip("."), "", Grade.WARN)
         return "well"
 
     async def _said(self, health: HealthService, concern: Concern) -> list[str]:
