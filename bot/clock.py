@@ -1,6 +1,7 @@
 """The clock inside each process: it ticks, has what is due found, and does a few chores."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,9 +26,48 @@ log = structlog.get_logger(__name__)
 _SILENCE = timedelta(seconds=10)
 _GLANCE = timedelta(seconds=1)
 _SET_BACK = timedelta(seconds=2)
+_JUMP = timedelta(seconds=1)
+_EPOCH = datetime.min.replace(tzinfo=UTC)
 _LEAD = timedelta(seconds=10)  # clocks of several machines differ, and some leases are longer
 _QUIET = timedelta(days=1)
 _ENDING_TAKES = timedelta(days=2)  # ending a connection tries for about a day
+
+
+@dataclass(slots=True)
+class SteadyTime:
+    """The time in UTC, by the machine's clock, except that a jump ahead is held back at first.
+
+    Leases and calls under way would count as over at once, and what was sent could be sent again.
+    A stopwatch shows the jump; `accept` lets it in.
+    """
+
+    wall: Callable[[], datetime]
+    stopwatch: Callable[[], float] = time.monotonic  # seconds
+    lead: timedelta | None = None  # how far the clock is ahead of the stopwatch
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        now, lead = self._read()
+        if self.lead is None or lead - self.lead <= _JUMP:
+            self.lead = lead
+            return now
+        return now - (lead - self.lead)
+
+    @property
+    def held_back(self) -> timedelta:
+        """Return how far the machine's clock has jumped ahead."""
+        lead = self._read()[1]
+        jump = lead - self.lead if self.lead is not None else timedelta(0)
+        return jump if jump > _JUMP else timedelta(0)
+
+    def accept(self, jump: timedelta) -> None:
+        """Go by the machine's clock again, after it jumped so far."""
+        if self.lead is not None:
+            self.lead += jump
+
+    def _read(self) -> tuple[datetime, timedelta]:
+        now = self.wall()
+        return now, now - _EPOCH - timedelta(seconds=self.stopwatch())
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +77,7 @@ class Keeping:
     database: Database
     tokens: Tokens
     remind: Run
-    now: Callable[[], datetime]
+    now: SteadyTime
     retention: timedelta
     health: HealthService
     kept: asyncio.Event = field(default_factory=asyncio.Event)  # tokens were tried once
@@ -58,6 +98,13 @@ class Keeping:
         """Move due times back after the clock was set back, so that nothing waits longer."""
         async with self.database.sessions.begin() as session:
             await upkeep.set_back(session, self.now(), by)
+
+    async def set_ahead(self) -> None:
+        """Let a jump of the clock in once all that is under way has its whole time from then on."""
+        jump = self.now.held_back
+        async with self.database.sessions.begin() as session:
+            await upkeep.set_ahead(session, self.now() + jump, jump)
+        self.now.accept(jump)
 
     async def find_lead(self) -> timedelta:
         """Return how far the newest time in the database is ahead of the clock."""
@@ -146,7 +193,7 @@ class Clock:
         self.minding = asyncio.create_task(self._mind(), name="clock minding")
 
     async def _mind(self) -> None:
-        """Notice by the monotonic clock that the machine's was set back, and repair it."""
+        """Notice by the monotonic clock that the machine's was set back or ahead, and repair it."""
         ahead = self._ahead()
         await self._begin("look_back", self._look_back)
         while True:
@@ -159,6 +206,9 @@ class Clock:
                     job.modify(next_run_time=self.keeping.now())
             if self.owed:
                 await self._begin("set_back", self._catch_up)  # until it works
+            if jump := self.keeping.now.held_back:
+                log.warning("clock_jumped_ahead", seconds=jump.total_seconds())
+                await self._begin("set_ahead", self.keeping.set_ahead)  # likewise
 
     async def _look_back(self) -> None:
         """Check at the start whether the clock was set back while no process ran."""
@@ -176,7 +226,7 @@ class Clock:
     def _ahead(self) -> timedelta:
         """Return how far the clock is ahead of the stopwatch."""
         since = timedelta(seconds=asyncio.get_running_loop().time())
-        return self.keeping.now() - datetime.min.replace(tzinfo=UTC) - since
+        return self.keeping.now() - _EPOCH - since
 
     async def tick(self) -> None:
         """Find what is due."""

@@ -1,7 +1,7 @@
 """Putting the program together: the one place that knows every part."""
 
 import importlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from importlib import metadata
 from typing import Any
 
 from bot.browser import ConnectPages
-from bot.clock import Clock, Keeping
+from bot.clock import Clock, Keeping, SteadyTime
 from bot.settings import Settings
 from bot.slack_app import AfterAnswers
 from bot.slack_clients import Slack, open_slack
@@ -119,7 +119,11 @@ class Core:
 
 
 def open_remote(
-    settings: Settings, database: Database, metrics: Metrics, stack: AsyncExitStack
+    settings: Settings,
+    database: Database,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+    now: Callable[[], datetime] = now,
 ) -> Remote:
     """Open the clients of Xero and Paymo; they are closed with the stack."""
     agent = f"paymo-xero/{metadata.version('paymo-xero')}"
@@ -152,29 +156,30 @@ class _Parts:
     slack: Slack
     work: Work
     wake: Alarm
+    now: Callable[[], datetime]
 
     def services(self) -> register.Services:
         """Every service."""
         database, work = self.database, self.work
-        usual = (database, work, now)
+        usual = (database, work, self.now)
         return register.Services(
             connect=self.connect,
-            workspaces=WorkspaceService(database, now),
+            workspaces=WorkspaceService(database, self.now),
             people=self.people,
-            matching=MatchingService(database, now),
-            export_forms=ExportForms(database, work, self.links, now),
+            matching=MatchingService(database, self.now),
+            export_forms=ExportForms(database, work, self.links, self.now),
             export_requests=ExportRequests(*usual),
             batches=BatchService(*usual),
             sync=SyncService(*usual),
             notices=NoticeService(*usual),
             settings=SettingsService(*usual),
             reconcile=ReconcileService(*usual),
-            undo=UndoService(database, work, self.links, now),
+            undo=UndoService(database, work, self.links, self.now),
             update=UpdateService(*usual),
             restore=RestoreService(*usual),
             history=HistoryService(database),
             explain=self.explain,
-            owed=OwedService(database, now),
+            owed=OwedService(database, self.now),
             access=AccessService(*usual),
             support_email=self.settings.support_email,
             install_url=self.slack.install_url,
@@ -183,17 +188,19 @@ class _Parts:
     @cached_property
     def connect(self) -> ConnectService:
         """Connecting, and how connections are."""
-        return ConnectService(self.database, self.work, self.connect_screen, self.checklists, now)
+        return ConnectService(
+            self.database, self.work, self.connect_screen, self.checklists, self.now
+        )
 
     @cached_property
     def people(self) -> PeopleService:
         """What people are called."""
-        return PeopleService(self.database, SlackDirectory(self.slack.clients), now)
+        return PeopleService(self.database, SlackDirectory(self.slack.clients), self.now)
 
     @cached_property
     def explain(self) -> ExplainService:
         """What invoices wait for."""
-        return ExplainService(self.database, self.links, self.work, now)
+        return ExplainService(self.database, self.links, self.work, self.now)
 
     @cached_property
     def links(self) -> Links:
@@ -210,7 +217,7 @@ class _Parts:
     @cached_property
     def checklists(self) -> Checklists:
         """What that form shows."""
-        return Checklists(self.settings.public_url, now)
+        return Checklists(self.settings.public_url, self.now)
 
     @cached_property
     def consents(self) -> Consents:
@@ -221,10 +228,10 @@ class _Parts:
     def connect_pages(self) -> ConnectPages:
         """What is behind the pages of connecting."""
         database, remote = self.database, self.remote
-        links = PageLinks(database, self.work, self.connect_screen, self.checklists, now)
+        links = PageLinks(database, self.work, self.connect_screen, self.checklists, self.now)
         return ConnectPages(
-            PaymoPage(database, remote.paymo, links, now),
-            XeroPages(database, remote.xero, remote.oauth, self.consents, links, now),
+            PaymoPage(database, remote.paymo, links, self.now),
+            XeroPages(database, remote.xero, remote.oauth, self.consents, links, self.now),
         )
 
     @cached_property
@@ -236,7 +243,7 @@ class _Parts:
             paymo=self.remote.paymo,
             xero=self.remote.xero,
             read_names=index_of,
-            now=now,
+            now=self.now,
             webhook_address=reached if self.settings.has_paymo_webhooks else "",
         )
 
@@ -247,11 +254,11 @@ class _Parts:
         board, screen = SlackNoticeBoard(clients), SlackSyncScreen(clients)
         interval = timedelta(seconds=self.settings.sync_interval_seconds)
         return (
-            SweepStep(database, paymo, xero, screen, links, runner, interval, now),
+            SweepStep(database, paymo, xero, screen, links, runner, interval, self.now),
             self.mirror,
-            EndingStep(database, paymo, self.consents, self.connect_screen, now),
-            NoticeStep(database, board, links, now, self.wake),
-            CardStep(database, board, links, now),
+            EndingStep(database, paymo, self.consents, self.connect_screen, self.now),
+            NoticeStep(database, board, links, self.now, self.wake),
+            CardStep(database, board, links, self.now),
             HomeStep(database, SlackHomeScreen(clients, self.connect, self.explain)),
             *self._export_steps(),
             *self._task_steps(),
@@ -260,7 +267,7 @@ class _Parts:
     @cached_property
     def contacts(self) -> Contacts:
         """Xero's contacts, for exports and updates."""
-        return Contacts(self.database, self.remote.xero, now)
+        return Contacts(self.database, self.remote.xero, self.now)
 
     def _export_steps(self) -> Sequence[Step[Any]]:
         database, links, work = self.database, self.links, self.work
@@ -268,32 +275,32 @@ class _Parts:
         screen = SlackExportScreen(self.slack.clients)
         batch_screen = SlackBatchScreen(self.slack.clients)
         existing = ExistingInvoices(database, xero)
-        recorder = Recorder(database, xero, work, screen, links, now)
-        preparer = Preparer(database, paymo, mirror, self.contacts, links, now)
-        reader = TableReader(database, paymo, xero, mirror, now)
+        recorder = Recorder(database, xero, work, screen, links, self.now)
+        preparer = Preparer(database, paymo, mirror, self.contacts, links, self.now)
+        reader = TableReader(database, paymo, xero, mirror, self.now)
         sender = GroupSender(
-            database, paymo, xero, mirror, self.contacts, existing, recorder, links, now
+            database, paymo, xero, mirror, self.contacts, existing, recorder, links, self.now
         )
         return (
-            PreviewStep(database, paymo, mirror, self.contacts, screen, links, now),
-            ExportStep(database, xero, mirror, preparer, existing, recorder, now),
-            BatchStep(database, work, batch_screen, reader, sender, recorder, now),
+            PreviewStep(database, paymo, mirror, self.contacts, screen, links, self.now),
+            ExportStep(database, xero, mirror, preparer, existing, recorder, self.now),
+            BatchStep(database, work, batch_screen, reader, sender, recorder, self.now),
         )
 
     def _task_steps(self) -> Sequence[Step[Any]]:
         database, xero, paymo = self.database, self.remote.xero, self.remote.paymo
         clients, links = self.slack.clients, self.links
-        told = (database, SlackExportScreen(clients), links, now)
+        told = (database, SlackExportScreen(clients), links, self.now)
         reconcile_screen = SlackReconcileScreen(clients, self.slack.install_url)
-        both = (database, paymo, xero, reconcile_screen, links, now)
+        both = (database, paymo, xero, reconcile_screen, links, self.now)
         return (
             UndoStep(*told, xero),
             UpdateStep(*told, xero, paymo, self.mirror, self.contacts),
-            RestoreStep(database, SlackSyncScreen(clients), links, now, paymo),
+            RestoreStep(database, SlackSyncScreen(clients), links, self.now, paymo),
             NoteStep(*told, xero, self.people),
             AttachStep(*told, xero, paymo),
-            BatchNotesStep(database, xero, self.people, now),
-            AutoStep(database, paymo, self.mirror, links, now),
+            BatchNotesStep(database, xero, self.people, self.now),
+            AutoStep(database, paymo, self.mirror, links, self.now),
             ReconcileStep(*both),
             RelinkStep(*both),
         )
@@ -327,8 +334,8 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool
     """Build everything, and close it with the stack; `is_alone`: no process shares the work."""
     database = await stack.enter_async_context(open_database(settings))
     await take_over(settings.database_url.get_secret_value(), database, stack)
-    metrics, tasks = Metrics(), Tasks()
-    remote = open_remote(settings, database, metrics, stack)
+    metrics, tasks, time = Metrics(), Tasks(), SteadyTime(now)
+    remote = open_remote(settings, database, metrics, stack, time)
     slack = await open_slack(settings, database, stack)
     # Services nudge the work, and the work runs services: the table is filled when both exist.
     runners: dict[Job, Run] = {}
@@ -339,14 +346,14 @@ async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool
     else:
         work = EmbeddedWork(run)
     after = AfterAnswers(work)
-    parts = _Parts(settings, database, remote, slack, after, Alarm(work, tasks))
-    runner = Runner(database, after, now)
+    parts = _Parts(settings, database, remote, slack, after, Alarm(work, tasks), time)
+    runner = Runner(database, after, time)
     steps = parts.steps(runner)
     for job in Job:
         runners[job] = partial(runner.run_all, [each for each in steps if each.job is job])
     retention = timedelta(days=settings.retention_days)
     health = open_health(settings, database)
-    keeping = Keeping(database, remote.tokens, after.remind, now, retention, health)
+    keeping = Keeping(database, remote.tokens, after.remind, time, retention, health)
     services = parts.services()
     return Core(
         settings=settings,

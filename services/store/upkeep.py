@@ -34,7 +34,7 @@ from services.store.tables import (
     Task,
     Workspace,
 )
-from services.store.types import Leased
+from services.store.types import Leased, Sends
 
 HEAD = "0001"  # the newest migration, told without Alembic
 # Slack closes a forgotten modal within a day.
@@ -170,6 +170,22 @@ async def set_back(session: AsyncSession, now: datetime, by: timedelta) -> None:
     await session.execute(
         update(Grant).where(Grant.lease_until > latest).values(lease_until=latest)
     )
+
+
+async def set_ahead(session: AsyncSession, now: datetime, by: timedelta) -> None:
+    """Go on where the machine's clock jumped ahead `by` so much, to `now`.
+
+    What was under way until then gets its whole time once more.
+    """
+    before, until = now - by, now + leases.LEASE
+    for table in Leased.__subclasses__():
+        held = update(table).where(table.leased_until > before, table.leased_until < until)
+        await session.execute(held.values(leased_until=until))
+    for sends in Sends.__subclasses__():
+        underway = ~leases.has_ended(sends, before)
+        await session.execute(update(sends).where(underway).values(sent_at=now))
+    refreshed = update(Grant).where(Grant.lease_until > before, Grant.lease_until < until)
+    await session.execute(refreshed.values(lease_until=until))
 
 
 async def _sooner(

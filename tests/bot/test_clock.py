@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.clock import Clock, Keeping
+from bot.clock import Clock, Keeping, SteadyTime
 from bot.telemetry import Metrics
 from bot.work import Tasks
 from services.clients.tokens import Tokens, XeroOAuth
@@ -52,7 +52,7 @@ def clock_of(database: Database, wall: Wall, nudged: list[tuple[Job, int]]) -> C
     oauth = XeroOAuth(client_id="", client_secret="", http_headers={}, now=wall, **nowhere)
     tokens = Tokens(StoreVault(database, wall), oauth, wall)
     health = HealthService(database, wall)
-    keeping = Keeping(database, tokens, remind, wall, timedelta(days=30), health)
+    keeping = Keeping(database, tokens, remind, SteadyTime(wall), timedelta(days=30), health)
     return Clock(keeping, Metrics(), Tasks())
 
 
@@ -129,6 +129,52 @@ async def test_no_lease_and_no_call_outlasts_one_that_begins_now(database: Datab
     assert (second.due_at, second.leased_until) == (now + leases.LEASE, now + leases.LEASE)
     assert (second.sent_at, second.paymo_checked_at) == (now, now)
     assert (await schedule_of(database, connection.id, Job.SWEEP)).due_at == now
+
+
+@BOTH_DATABASES
+async def test_nothing_under_way_counts_as_over_when_the_clock_jumps_ahead(
+    database: Database,
+) -> None:
+    """It could be sent twice; what begins later goes by the new time."""
+    wall, hour = Wall(), timedelta(hours=1)
+    connection = await connected(database)
+    clock = clock_of(database, wall, [])
+    now = clock.keeping.now
+    async with database.sessions.begin() as session:
+        session.add(export_of(connection, due_at=now()))
+    async with database.sessions.begin() as session:
+        taken = await leases.take(session, Export, 1, now())
+        assert taken is not None
+        taken.sent_at = now()
+    wall.off = hour
+    async with database.sessions.begin() as session:
+        assert await leases.take(session, Export, 1, now()) is None
+    clock.start()
+    async with asyncio.timeout(60):
+        while now.held_back or now() < wall() - WRONG:
+            await asyncio.sleep(0.05)
+    clock.stop()
+    await clock.tasks.drain(SOON)
+
+    [row] = await rows_of(database, Export)
+    assert leases.is_under_way(row, wall() - SOON)
+    async with database.sessions.begin() as session:
+        assert await leases.take(session, Export, 1, now()) is None
+        assert await leases.take(session, Export, 1, now() + leases.LEASE) is not None
+
+
+def test_time_that_jumps_ahead_and_back_again_was_never_ahead() -> None:
+    wall = Wall()
+    now = SteadyTime(wall)
+    before = now()
+    wall.off = WRONG
+    ahead, held = now(), now.held_back
+    wall.off = timedelta(0)
+
+    assert ahead - before < SOON
+    assert abs(held - WRONG) < SOON
+    assert now.held_back == timedelta(0)
+    assert abs(now() - wall()) < SOON
 
 
 async def test_the_clock_counts_what_is_left_undone(database: Database) -> None:
