@@ -339,7 +339,8 @@ async def test_of_two_people_at_once_neither_takes_over(town: Town, ben: httpx.A
     made = await rows_of(town.program.core.database, Connection)
 
     assert late.status_code == 400
-    assert f"already, by {town.anna.handle}" in late.text
+    assert "already connected" in late.text
+    assert f", by {town.anna.handle}." in late.text
     assert [(each.state, each.owner_id) for each in made if each.grant_id] == [
         (ConnectionState.ACTIVE, town.anna.id)
     ]

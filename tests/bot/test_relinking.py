@@ -35,7 +35,7 @@ async def test_it_shows_what_it_found_and_writes_it_only_after_a_yes(
 
     asked = await typed(bridge, tmp_path, sqlite_url)
     assert (asked.status, await bridge.exports()) == (1, [])
-    assert "2 former exports: INV-1, INV-2." in asked.out
+    assert "2 former exports: INV-1 and INV-2." in asked.out
     assert "--yes" in asked.err
 
     (facts,) = [each for kind, each in await bridge.notices() if kind == "health"]
