@@ -14,6 +14,7 @@ _XERO_APP = "https://go.xero.com"
 _INVOICE = "#accounting/invoices/"
 _XERO_ID = re.compile("[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _PAYMO_ID = re.compile(rf"{_INVOICE}(\d{{1,18}})/?\Z")
+_SHARED_PAYMO_ID = re.compile(r"(?<![\w-])invoices/(\d{1,18})(?!\w)")
 
 
 class InvoiceState(StrEnum):
@@ -109,18 +110,20 @@ class Links:
         return url if is_link and "xero" not in url.casefold() else ""
 
     def read(self, url: str) -> tuple[str, int]:
-        """Return which invoice in Xero, or in Paymo, a shared link leads to: "" and 0 for none."""
-        host, xero = urlsplit(url).netloc, _XERO_ID.search(url)
-        is_xero = host == urlsplit(self.xero_app).netloc and xero is not None
-        is_paymo = host == urlsplit(self.paymo_app).netloc
-        return (
-            xero[0].lower() if xero is not None and is_xero else "",
-            (self.paymo_id(url) or 0) if is_paymo else 0,
-        )
+        """Return which invoice in Xero, or in Paymo, a shared link leads to: "" and 0 for none.
+
+        People copy addresses as they find them: of the page for editing, with a query behind.
+        """
+        host = urlsplit(url).netloc.lower()
+        is_xero = host == urlsplit(self.xero_app).netloc.lower()
+        is_paymo = host == urlsplit(self.paymo_app).netloc.lower()
+        xero = _XERO_ID.search(url) if is_xero else None
+        paymo = _SHARED_PAYMO_ID.search(unquote(url)) if is_paymo else None
+        return (xero[0].lower() if xero else "", int(paymo[1]) if paymo else 0)
 
     @staticmethod
     def paymo_id(url: str) -> int | None:
-        """Which invoice in Paymo such a link leads to, if it does."""
+        """Which invoice in Paymo a link of ours leads to, if it does."""
         found = _PAYMO_ID.search(unquote(url))
         return int(found[1]) if found else None
 
