@@ -198,8 +198,11 @@ def _as_refused(line: Line, head: InvoiceHeader, export: Export | None) -> Line:
 async def _needs(session: Session, connection: Connection, user_id: str) -> AsyncIterator[Line]:
     for export in await worklists.list_needing(session, connection):
         if export.state is ExportState.AWAITING:
-            if user_id in approvals.approvers(connection, export):
+            others = approvals.approvers(connection, export)
+            if user_id in others:
                 yield _to_approve(export, connection)
+            elif not others and user_id == connection.owner_id:
+                yield _line(export, connection, export.reason, None)
         elif RefusalCode.CANCELLED not in export.refusals:
             yield _line(export, connection, *_why(export))
     for payment, export in await worklists.list_asking(session, connection):

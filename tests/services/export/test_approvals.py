@@ -12,6 +12,7 @@ from sqlalchemy import select
 from handlers.blocks import render_plain
 from sandbox.xero.model import new_id
 from services.errors import AlreadyRequested, NotAccepted, NotAllowed, ServiceError
+from services.explain.service import ExplainService
 from services.lifecycle.export import end_with_connection
 from services.matching.service import MatchChoice
 from services.model.actions import Action
@@ -266,11 +267,15 @@ async def test_once_the_second_exporter_is_gone_it_waits_and_says_why(bridge: Br
     waiting = bridge.screen.results[-1]
     assert (waiting.state, numbers(bridge)) == (ExportState.AWAITING, [])
     assert "Nobody else can approve it" in waiting.reason
+    explain = ExplainService(bridge.database, bridge.links, bridge.work, bridge.clock)
+    [needing] = (await explain.worklist(ANNA)).needs
+    assert "name another exporter in the settings" in needing.text
     with pytest.raises(NotAllowed):
         await approve(bridge, BEN, nth=0)
 
     await save(bridge, exporters=("U3",))
     assert [each.channel_id for each in await asked(bridge)] == ["U2", "U1", "U3"]
+    assert (await explain.worklist(ANNA)).needs == ()
     await approve(bridge, CARA)
     assert numbers(bridge) == ["BIG-1"]
 
