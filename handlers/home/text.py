@@ -44,7 +44,6 @@ HELP_LINES = (
     (Role.OWNER, "connect another", "add another company"),
     (Role.OWNER, "disconnect", "disconnect Paymo and Xero"),
 )
-BROKEN = "Exports and payments will resume when you reconnect."
 ENDED = "Disconnected: {}. Exported invoices stay in Xero. Connect again to go on."
 OVERDUE = "Overdue"
 READY = "Ready to export"
@@ -116,6 +115,12 @@ def _open_text(overview: Overview) -> str:
 def short_line(overview: Overview) -> str:
     """Say in a line how one of many connections is, and what is open there."""
     return f"• {state_of(overview)}{_open_text(overview)}"
+
+
+def broken_text(overview: Overview) -> str:
+    """Say what a broken connection waits for: only its owner can connect it again."""
+    who = "you reconnect" if overview.role is Role.OWNER else f"<@{overview.owner_id}> reconnects"
+    return f"Exports and payments will resume when {who}."
 
 
 def problems(overview: Overview) -> list[str]:

@@ -14,7 +14,6 @@ from handlers.buttons import (
     quiet,
 )
 from handlers.home.text import (
-    BROKEN,
     CALM,
     ENDED,
     NOT_CONNECTED,
@@ -23,6 +22,7 @@ from handlers.home.text import (
     READY,
     SEVERAL,
     UNREADY,
+    broken_text,
     help_lines,
     left_text,
     listed_text,
@@ -170,7 +170,7 @@ def _work(overview: Overview, work: WorkList, *, is_alone: bool = True) -> list[
     synced = f"Last sync {blocks.moment(overview.swept_at)}" if overview.swept_at else ""
     drawn = [blocks.section(state_of(overview)), *blocks.small_print(synced)]
     if overview.state is ConnectionState.BROKEN:
-        drawn.append(blocks.section(BROKEN))
+        drawn.append(blocks.section(broken_text(overview)))
     row = [*_buttons(overview), _HELP] if is_alone else quiet(_buttons(overview))
     drawn += blocks.actions(row, about=about)
     drawn += blocks.paragraphs(problems(overview))
@@ -251,6 +251,8 @@ def _buttons(overview: Overview) -> list[Block]:
     if overview.state is ConnectionState.ENDING or not can_export:
         return []
     if overview.state is not ConnectionState.ACTIVE:
+        if overview.role is not Role.OWNER:
+            return []
         return [_connect("Reconnect" if overview.broken_side else "Continue Connecting")]
     buttons = [
         blocks.button("Export Invoice", names.EXPORT, style="primary"),

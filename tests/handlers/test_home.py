@@ -47,6 +47,16 @@ def test_every_state_says_what_it_is_and_what_to_do(
     assert f"{SITE}/privacy" in said(view)
 
 
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.EXPORTER])
+def test_who_cannot_reconnect_reads_who_will_and_has_no_button_that_refuses(role: Role) -> None:
+    broken = {"state": ConnectionState.BROKEN, "broken_side": "Xero"}
+    overview = samples.overview("Acme", role=role, **broken)
+    view = home_view([overview], [WorkList()], "", SITE)
+
+    assert "will resume when <@UOWNER> reconnects" in said(view)
+    assert set(buttons([*view["blocks"], *status_blocks([overview])])) == {"help"}
+
+
 def test_the_last_90_days_can_be_checked_until_something_is_exported() -> None:
     """By whoever may export: neither a viewer nor a connection half made has the button."""
     states: list[tuple[dict[str, Any], bool]] = [
