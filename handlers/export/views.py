@@ -72,7 +72,7 @@ def export_view(
         drawn += _card(form.card)
     else:
         drawn += [*_verdict(form, refused), *_fields(form), *_needs(form)]
-        drawn += [*_passed(form, is_unfolded=is_unfolded)]
+        drawn += _passed(form, is_unfolded=is_unfolded)
         if form.picture:
             most = MOST_LINES if is_unfolded else FEW_LINES
             drawn += [blocks.divider(), *picture_blocks(form.picture, most)]
@@ -89,7 +89,7 @@ def export_choice(view: Body) -> ExportChoice:
         account_id=chosen(view, names.ACCOUNT),
         tax_type=chosen(view, names.TAX),
         untaxed_type=chosen(view, names.UNTAXED),
-        xero_status=chosen(view, names.XERO_STATUS) or "AUTHORISED",
+        xero_status=chosen(view, names.XERO_STATUS),
     )
 
 
@@ -137,6 +137,9 @@ def _invoice_field(form: ExportForm) -> Block:
 
 
 def _fields(form: ExportForm) -> list[Block]:
+    """Ask for what the export needs, unless nothing would let it go."""
+    if form.is_taken:
+        return []
     contact = blocks.search(
         names.CONTACT,
         "Contact in Xero",
@@ -219,7 +222,7 @@ def _needs(form: ExportForm) -> list[Block]:
 def _passed(form: ExportForm, *, is_unfolded: bool) -> list[Block]:
     """Fold what is well into a line, and open it when asked."""
     found = _of(form.checks, Colour.GREEN)
-    if not found:
+    if form.problem or not found:
         return []
     name, value = ("Hide", "") if is_unfolded else ("Show", "all")
     unfold = blocks.button(name, names.SHOW_CHECKS, value)
@@ -237,7 +240,7 @@ def result_view(result: ExportResult, channel_id: str = "", batch_id: int = 0) -
         drawn.append(_facts(result))
     drawn += blocks.small_print(approval_text(result))
     links = open_links(xero=result.xero_url, paymo=result.paymo_url, rival=result.rival_url)
-    helps = [*buttons(result.actions, result.export_id), *_after(result), *links]
+    helps = [*buttons(result.actions, result.export_id), *links, *_after(result)]
     drawn += [*whom_to_ask(result.ask), *_alike(result), *blocks.actions(helps)]
     drawn += blocks.small_print(id_text(result))
     return export_view_of(drawn, channel_id, batch_id)
@@ -251,7 +254,7 @@ def _alike(result: ExportResult) -> list[Block]:
 
 
 def _after(result: ExportResult) -> list[Block]:
-    """Return what can be done about an invoice that is in Xero."""
+    """Return what changes an invoice that is in Xero; it comes after the links."""
     is_different = result.state is ExportState.DIFFERENT
     drawn = [button(Action.ACCEPT_DIFFERENCE, result.export_id)] if is_different else []
     return [*drawn, button(Action.UNDO, result.export_id)] if result.xero_invoice_id else drawn

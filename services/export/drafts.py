@@ -99,7 +99,8 @@ class ExportForms:
             draft, connection = await draft_of(session, draft_id, person)
             is_other = choice.invoice_id is not None and choice.invoice_id != draft.invoice_id
             card = None
-            draft.xero_status = choice.xero_status
+            # What was not drawn, while the invoice was being read, stays as it was chosen.
+            draft.xero_status = choice.xero_status or draft.xero_status
             if is_other:
                 draft.contact_id = draft.account_id = draft.asked_number = draft.reason = ""
                 draft.tax_type = draft.untaxed_type = draft.due_rule = ""
@@ -109,7 +110,6 @@ class ExportForms:
                 if card is not None:
                     draft.due_at = None  # there is nothing to read
             else:
-                # A field that was not drawn, while the invoice was being read, says nothing.
                 account_id = choice.account_id or draft.account_id
                 if draft.account_id != account_id:
                     draft.override_tax = False  # it was given for the figures of that account

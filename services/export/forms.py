@@ -60,6 +60,7 @@ class ExportForm:
     connection_id: int = 0
     days: Mapping[str, date | None] = field(default_factory=dict)  # asked for, with what is chosen
     terms: int | None = None  # due after this many days, if terms decide
+    is_taken: bool = False  # it waits or is on its way: `problem` says so
     card: dict[str, Any] | None = None  # of an invoice that is exported already
     batch_id: int = 0  # of the table that the form is open on top of
 
@@ -128,7 +129,8 @@ async def form_of(session: Session, connection: Connection, draft: Draft) -> Exp
         return form
     latest = await exports.find_latest(session, connection, invoice.id)
     taken = claims.why_taken(latest, connection) if latest is not None else ""
-    form = replace(form, problem=taken or draft.reason)
+    if taken:
+        return replace(form, problem=taken, is_taken=True)  # no check would say more
     adding = adding_of(invoice)
     ledger = await ledger_settings.load(session, connection, draft.contact_id, adding)
     is_unlike = ledger.contact is not None and not reason

@@ -54,7 +54,8 @@ class ExportRequests:
             own = (person.user_id, connection.id)
             if draft is None or (draft.user_id, draft.connection_id) != own:
                 raise ServiceError(CLOSED)  # it may show another organisation
-            choice = _with_actions(draft, choice)
+            status = choice.xero_status or draft.xero_status
+            choice = _with_actions(draft, replace(choice, xero_status=status))
             invoice = await _sendable(session, connection, draft, choice, now)
             asked = claims.Request(person.user_id, reply_to, now, choice, invoice)
             export = await claims.claim(session, connection, asked)

@@ -13,8 +13,17 @@ _BLANKS = re.compile(r"[\s\u2800\u3164\uffa0]+")
 _DASHES = re.compile(r"[\u02d7\u2043\u2212\u2796]")
 _PARTS = re.compile(r"[^\W\d_]+|\d+")
 _LINK = re.compile(r"<(?:https?://|mailto:|tel:)([^<>|]*)(?:\|([^<>]*))?>")  # as Slack writes one
-_CODE = re.compile(r"^[A-Za-z]{2,3} |(?<=\d) ?[A-Za-z]{3}$")  # of a currency
-_AMOUNT = re.compile(r"(\d[\d.,' ]*?)(?:[.,](\d{1,2}))?")
+_SIGN = r"(?:F )?[^\W\d_]{1,4}\.?"  # of a currency, in letters
+_CURRENCY = re.compile(rf"^{_SIGN}(?: |(?=\d.*[.,' ]))|(?<=\d)(?:[^\W\d_]{{3}}| {_SIGN})$")
+# Three digits behind the last mark are decimals where another mark, or a zero, comes before it.
+_AMOUNTS = tuple(
+    re.compile(each)
+    for each in (
+        r"(0|\d[\d.' ]*[.' ]\d{3}),(\d{3})",
+        r"(0|\d[\d,' ]*[,' ]\d{3})\.(\d{3})",
+        r"(\d[\d.,' ]*?)(?:[.,](\d{1,2}))?",
+    )
+)
 _PIECES = re.compile("[,;/+&]")  # what stands between numbers without a blank
 _LONGEST_MESSAGE = 500  # words
 _SHORTEST_END = 3  # fewer characters end too many numbers
@@ -112,8 +121,9 @@ def amount(typed: str) -> tuple[str, str | None] | None:
 
     The decimals are None where none were typed.
     """
-    bare = "".join(char for char in spaced(typed) if unicodedata.category(char) != "Sc")
-    found = _AMOUNT.fullmatch(_CODE.sub("", bare.strip()).strip())
+    signs = (" " if unicodedata.category(char) == "Sc" else char for char in spaced(typed))
+    bare = _CURRENCY.sub("", spaced("".join(signs)), count=1).strip()
+    found = next(filter(None, (each.fullmatch(bare) for each in _AMOUNTS)), None)
     if found is None:
         return None
     whole = re.sub(r"\D", "", found[1]).lstrip("0") or "0"

@@ -36,6 +36,25 @@ async def test_the_second_person_sees_it_and_lets_it_go_and_the_card_names_both(
     assert walk.in_xero("INV-1").total == walk.in_paymo("INV-1").total
 
 
+async def test_a_form_for_what_waits_says_so_and_asks_nothing(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.add_exporter("Ben", approve_above="100")
+    await walk.close()
+    form = await walk.form("INV-1")
+    await slack.submit("Anna", form.id)
+    await walk.modal_saying("waiting for approval")
+
+    await walk.type("export INV-1", "Ben")
+    taken = await walk.modal_saying("INV-1 is waiting for approval", "Ben")
+    assert [each["block_id"] for each in taken.blocks if each["type"] == "input"] == ["invoice"]
+    assert "passed" not in text_in(taken.payload)
+    answer = await slack.submit("Ben", taken.id)
+    assert answer.ok, (answer.failure, answer.errors)
+    await walk.modal_saying("waiting for approval", "Ben")
+    assert walk.books.invoices == {}
+
+
 async def test_an_open_form_follows_what_somebody_else_does_with_its_invoice(walk: Walk) -> None:
     slack = walk.town.slack
     await walk.connect()

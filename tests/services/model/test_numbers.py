@@ -1,12 +1,21 @@
 """Numbers as people paste them and phones type them."""
 
+from decimal import Decimal
+
 import pytest
+from babel.numbers import list_currencies
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.model.numbers import cleaned, core, fitting, parts
+from services import money
+from services.model.numbers import amount, cleaned, core, fitting, parts
 from tests.properties import tried
 
+# Of the others, 1.956 may be a thousand as well.
+HALF = Decimal("0.5")
+CURRENCIES = sorted(
+    each for each in list_currencies() if "500" not in money.format_amount(HALF, each, "GB")
+)
 ALL = ("INV-2041", "INV\u20132041", "QUO-77", "2025/INV/0042", "INV-0007", "RE 12 b", "7, second")
 
 
@@ -68,3 +77,35 @@ def test_cleaning_twice_is_cleaning_once(number: str) -> None:
 def test_a_number_that_exists_is_found_by_itself(text: str, number: str) -> None:
     assert cleaned(cleaned(text)) == cleaned(text)
     assert not parts(number) or number in fitting(number, [number, text])
+
+
+@given(
+    st.decimals("0.01", "9999999.99", places=2),
+    st.sampled_from(CURRENCIES),
+    st.sampled_from(["GB", "US", "NZ", "ZA", "KE", "CH", "IN", "DE", "NO", "DK", "FR", "CZ", "CA"]),
+)
+@tried(300)
+def test_an_amount_is_read_as_it_is_written_for_any_currency_and_country(
+    value: Decimal, currency: str, country: str
+) -> None:
+    written = money.format_amount(value, currency, country)
+    read = amount(written)
+
+    assert read is not None, written
+    assert Decimal(".".join(filter(None, read))) == value, written
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("US$1,956.25", ("1956", "25")),
+        ("1.956,25 US$", ("1956", "25")),
+        ("R1\u00a0956,25", ("1956", "25")),
+        ("KWD 1,956.250", ("1956", "250")),
+        ("1,234,567", ("1234567", None)),
+        ("INV2041", None),
+        ("Acme 7 Ltd", None),
+    ],
+)
+def test_amounts_are_told_from_numbers_and_names(typed: str, read: tuple[str, str] | None) -> None:
+    assert amount(typed) == read
