@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 
 from handlers import blocks
+from handlers.buttons import button
 from handlers.notices.subscribed import intro_text
 from handlers.notices.text import text_of
 from handlers.notices.views import list_of, metadata_of, notice_blocks
+from handlers.settings.views import asked_buttons
+from services.model.actions import Action
 from services.model.notice import NoticeKind
+from services.model.people import Role
 from tests.days import day
 from tests.handlers import samples
 from tests.handlers.judging import buttons, judge_message, judge_words
@@ -259,6 +263,9 @@ def test_what_cannot_be_undone_asks_first() -> None:
     }
     assert pressed["breaker_apply"]
     assert pressed["delete_in_paymo"]
+    for act in (Action.UNDO, Action.DELETE_IN_PAYMO, Action.UPDATE_IN_XERO, Action.OVERRIDE_TAX):
+        assert "confirm" in button(act, 5), act
+    assert "confirm" in asked_buttons({"request_id": 12, "role": Role.OWNER.word})[0]
 
 
 def test_what_is_settled_says_who_did_it_and_when_and_offers_nothing() -> None:
