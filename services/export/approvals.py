@@ -119,7 +119,7 @@ async def approve(
     session: Session, connection: Connection, export: Export, press: Approval
 ) -> None:
     """Approve exactly what this person was shown. Raises a refusal that they read."""
-    export = await exports.hold(session, export)
+    export = await exports.hold(session, export.id)
     if export.state is not ExportState.AWAITING:
         raise AlreadyRequested(_why_over(export, connection))
     if export.approval_key[-_SHORT:] != press.seen:

@@ -98,7 +98,7 @@ class ExportRequests:
         now = self.now()
         async with self.database.sessions.begin() as session:
             found, connection = await exports.get_here(session, person, export_id)
-            export = await exports.hold(session, found)
+            export = await exports.hold(session, found.id)
             _require_not_done(export, connection)
             said = Settled(EXPORTS, person.user_id, "cancelled it", export.id)
             await settle(session, connection, said, now)

@@ -128,7 +128,7 @@ class NoticeStep(Step[Notice]):
                 self._wait(notice.workspace_id, spoke + _PACE)
                 return
             card = await self._card_before(session, notice)
-            message = card or await _message(session, notice)
+            message = card or await self._written(session, notice)
         about = (notice.id, message.kind)
         try:
             spot = self.unnoted.get(about) or await self._put(notice, message)
@@ -137,12 +137,12 @@ class NoticeStep(Step[Notice]):
             return
         self.spoke_at[notice.channel_id], self.unnoted[about] = self.now(), spot
         with contextlib.suppress(Lost):
-            await (self._note_posted if card is None else self._note_card)(notice, spot)
+            await (self._note_posted if card is None else self._note_card)(notice, message, spot)
         del self.unnoted[about]
 
-    async def _note_card(self, notice: Notice, spot: Spot) -> None:
+    async def _note_card(self, notice: Notice, card: Message, spot: Spot) -> None:
         async with self.database.sessions.begin() as session:
-            await self._put_card(session, notice, spot)
+            await self._put_card(session, notice, card, spot)
             await leases.let_go(session, notice, self.now() + _PACE, tries=notice.tries - 1)
         self._wait(notice.workspace_id, self.now() + _PACE)
 
@@ -158,6 +158,13 @@ class NoticeStep(Step[Notice]):
         export = await exports.get(session, notice.export_id or 0)
         lacks = await notices.lacks_card(session, notice, export)
         return await _card(session, export, notice.channel_id, self) if lacks else None
+
+    async def _written(self, session: Session, notice: Notice) -> Message:
+        """Return the message; a card shows what has become of its invoice since it was queued."""
+        if notice.kind is not NoticeKind.INVOICE_EXPORTED or notice.export_id is None:
+            return await _message(session, notice)
+        export = await exports.get(session, notice.export_id)
+        return await _card(session, export, notice.channel_id, self)
 
     async def put_off(
         self, session: Session, turn: Turn[Notice], wait: Wait
@@ -188,19 +195,28 @@ class NoticeStep(Step[Notice]):
                     return spot
         return await self.board.post(message)
 
-    async def _note_posted(self, notice: Notice, spot: Spot) -> None:
+    async def _note_posted(self, notice: Notice, message: Message, spot: Spot) -> None:
         async with self.database.sessions.begin() as session:
+            if notice.kind is NoticeKind.INVOICE_EXPORTED:
+                await self._put_card(session, notice, message, spot)
             if not await notices.close(
                 session, notice, notice.fence, ts=spot.ts, posted_in=spot.channel_id
             ):
                 raise Lost
-            if notice.kind is NoticeKind.INVOICE_EXPORTED:
-                await self._put_card(session, notice, spot)
 
-    async def _put_card(self, session: Session, notice: Notice, spot: Spot) -> None:
-        export = await exports.get(session, notice.export_id or 0)
+    async def _put_card(
+        self, session: Session, notice: Notice, posted_card: Message, spot: Spot
+    ) -> None:
+        """Remember it; what happened to the invoice since it was written has it drawn again.
+
+        With the row held, whoever changes the invoice finds the card, or we see what changed.
+        """
+        export = await exports.hold(session, notice.export_id or 0)
         connection = await connections.get(session, export.connection_id)
+        fresh = await _card(session, export, notice.channel_id, self)
         again_at = worklists.card_changes_at(export, connection, self.now())
+        if fresh.facts != posted_card.facts:
+            again_at = self.now()
         key, posted = (export.id, notice.channel_id), (spot.channel_id, spot.ts)
         await notices.put_card(session, key, posted, again_at)
 

@@ -77,9 +77,9 @@ async def find_latest(
     )
 
 
-async def hold(session: AsyncSession, export: Export) -> Export:
+async def hold(session: AsyncSession, export_id: int) -> Export:
     """Lock the row until the transaction ends; return it as it is now."""
-    return await session.get_one(Export, export.id, with_for_update=True, populate_existing=True)
+    return await session.get_one(Export, export_id, with_for_update=True, populate_existing=True)
 
 
 async def claim(session: AsyncSession, *exports: Export) -> bool:

@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 from services.model.export import BatchState, ExportState
-from services.model.notice import Layout, NoticeKind
-from services.store import notices
+from services.model.invoice import InvoiceState
+from services.model.notice import Layout, NoticeKind, Topic
+from services.store import notices, settled
 from services.store.tables import Batch, Export
 from tests.databases import SQLITE_ALONE
 from tests.services.notices.conftest import OWNER, Newsroom
@@ -65,6 +66,32 @@ async def test_a_card_counts_one_day_more_every_midnight_while_the_invoice_is_ow
     await room.run(seconds=2)
 
     assert [each.facts["overdue_by"] for _, each in room.board.redrawn] == [2, 3, 4]
+
+
+@pytest.mark.parametrize("is_posted", [False, True])
+async def test_a_card_shows_what_became_of_its_invoice_before_it_was_there(
+    room: Newsroom, *, is_posted: bool
+) -> None:
+    """Before it is posted, or while Slack is taking it: nothing of the channel's own shows that."""
+    await room.service.subscribe(OWNER, "C1", [Topic.EXPORTS])
+    export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None)
+    await room.add(export)
+
+    async def void() -> None:
+        async with room.database.sessions.begin() as session:
+            row = await session.get_one(Export, export.id)
+            row.invoice_state = InvoiceState.VOIDED
+            await settled.outdate_cards(session, [row.id], room.clock())
+
+    await room.tell_of(export, NoticeKind.INVOICE_EXPORTED, "card")
+    if is_posted:
+        room.board.meanwhile.append(void())
+    else:
+        await void()
+    await room.run(seconds=3)
+    shown = [message.facts["state"] for _, message in room.board.posted + room.board.redrawn]
+
+    assert shown == (["open", "voided"] if is_posted else ["voided"])
 
 
 async def test_an_invoice_of_a_batch_gets_its_card_when_its_first_event_comes(
