@@ -25,7 +25,6 @@ from handlers.notices.subscribed import (
     is_on_text,
     no_amount_text,
     no_topic_text,
-    pausing_text,
     resumed_text,
     subscribed_text,
 )
@@ -35,7 +34,6 @@ from handlers.notices.views import (
     drawn,
     list_of,
     own_zone,
-    resume_button,
     subscribe_view,
 )
 from handlers.reply import SlackClients
@@ -116,7 +114,6 @@ class NoticeListeners:
             return
         said = resumed_text(channel_id) if is_news else is_on_text(listening)
         await reply.tell(request, f"✅ {said}")
-        await reply.settle(request, said)
 
     async def _add(self, request: SlackRequest, wanted: "_Wanted") -> None:
         channel_id, trial = request.person.channel_id, _Trial(request)
@@ -320,22 +317,6 @@ class SlackNoticeBoard:
         client = await self.clients.client(message.workspace_id)
         with slack_refusals():
             await client.chat_update(channel=spot.channel_id, ts=spot.ts, **drawn(message))
-
-    async def tell_paused(
-        self, workspace_id: int, user_id: str, connection_id: int, *, channel_id: str, because: str
-    ) -> None:
-        """Tell who subscribed a channel that it is paused, and how to go on; never raises."""
-        text = pausing_text(channel_id, because)
-        try:
-            client = await self.clients.client(workspace_id)
-            with slack_refusals():
-                ways_on = blocks.actions(
-                    [resume_button(channel_id, "primary")], about=connection_id
-                )
-                said = [blocks.section(text), *ways_on]
-                await reply.ephemeral(client, "", user_id, text, said)
-        except ServiceError as refusal:
-            log.warning("pause_not_told", refusal=refusal)
 
 
 async def _post(

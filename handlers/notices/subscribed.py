@@ -1,6 +1,7 @@
 """The sentences about a channel's subscription."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from handlers.blocks import LONGEST_OPTION, channel, counted, moment, one_line, render, shorten
 from handlers.names import BOT
@@ -93,11 +94,11 @@ def resume_hint(because: str) -> str:
     return f"⚠️ *Paused:* {render(because)} Press *Subscribe* to resume."
 
 
-def pausing_text(channel_id: str, because: str) -> str:
-    """Say to whoever subscribed a channel that it is paused from now on."""
+def pausing_text(facts: Mapping[str, Any]) -> str:
+    """Say to whoever gets a channel's notifications meanwhile that it is paused from now on."""
     return (
-        f"⚠️ Notifications for {channel(channel_id)} are paused: {render(because)} Until you "
-        "resume them, they come to you here."
+        f"⚠️ Notifications for {channel(facts['channel_id'])} are paused: "
+        f"{render(facts['reason'])} Until you resume them, they come to you here."
     )
 
 

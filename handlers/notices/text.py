@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from handlers.blocks import counted, day, escape, moment, one_line, render, render_line
+from handlers.notices.subscribed import pausing_text
 from handlers.reconcile.text import digest_text
 from handlers.settings.text import (
     access_asked_text,
@@ -45,8 +46,6 @@ _OWED = frozenset({"open", "part_paid", "different"})
 _MOST_NAMED = 3
 _ROUNDING = "rounding"
 _MANAGE = "Manage notifications"
-
-
 # What needs no more than its facts, written by `_said`.
 _SENTENCES = {
     NoticeKind.EXPORT_FAILED: "⛔ *Not exported* to {organisation}: {invoice}.\n{reason}",
@@ -245,11 +244,8 @@ def _short(facts: Facts) -> str:
     if over:
         more = amount(facts, "over_by")
         return f"Paymo has {more} more: the difference that somebody accepted after the export."
-    return (
-        f"Paymo recorded {amount(facts, 'short_by')} less: it doesn't accept more than is open."
-        if short
-        else ""
-    )
+    said = "Paymo recorded {} less: it doesn't accept more than is open."
+    return said.format(amount(facts, "short_by")) if short else ""
 
 
 def _left(facts: Facts) -> str:
@@ -397,4 +393,5 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.ACCESS_ASKED: access_asked_text,
     NoticeKind.ACCESS_ANSWERED: answered_text,
     NoticeKind.OWNER_CHANGED: owner_text,
+    NoticeKind.CHANNEL_PAUSED: pausing_text,
 }

@@ -248,6 +248,7 @@ _WAYS_ON: dict[NoticeKind, Callable[[Facts], list[Block]]] = {
     NoticeKind.INVOICE_DRIFTED: drift_buttons,
     NoticeKind.DIGEST: _compare_again,
     NoticeKind.HEALTH: _find_former,
+    NoticeKind.CHANNEL_PAUSED: lambda facts: [resume_button(facts["channel_id"], "primary")],
     NoticeKind.EXPORT_ASKED: lambda facts: [
         button(Action.EXPORT, blocks.escape(facts["number"]), style="primary")
     ],

@@ -33,6 +33,7 @@ class NoticeKind(StrEnum):
     ACCESS_ASKED = "access_asked"
     ACCESS_ANSWERED = "access_answered"
     OWNER_CHANGED = "owner_changed"
+    CHANNEL_PAUSED = "channel_paused"  # to whoever gets its notifications meanwhile
     HEALTH = "health"  # what may soon be a problem, to the owner
 
 

@@ -12,7 +12,6 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -84,11 +83,6 @@ class NoticeBoard(Protocol):
 
     async def redraw(self, message: Message, spot: Spot) -> None:
         """Draw an invoice's card again in place."""
-
-    async def tell_paused(
-        self, workspace_id: int, user_id: str, connection_id: int, *, channel_id: str, because: str
-    ) -> None:
-        """Tell who subscribed a channel that it is paused, and how to go on; never raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,19 +215,25 @@ class NoticeStep(Step[Notice]):
         await notices.put_card(session, key, posted, again_at)
 
     async def _closed(self, turn: Turn[Notice], because: str) -> None:
-        """Pause the channel's subscription, and tell who made it, there and then."""
-        notice = turn.row
+        """Pause the channel's subscription, and tell who gets its notifications meanwhile."""
+        notice, now = turn.row, self.now()
         async with self.database.sessions.begin() as session:
             paused = await notices.pause_channel(
                 session, notice.workspace_id, notice.channel_id, because[:255]
             )
-            channel_id = notice.channel_id
             if not await self._inherit(session, notice):
                 await notices.refuse(session, notice, because)
-        for each in paused:
-            told = (notice.workspace_id, each.set_by, each.connection_id)
-            tell = partial(self.board.tell_paused, *told)
-            turn.then(partial(tell, channel_id=channel_id, because=because))
+            for each in paused:
+                its = await connections.get(session, each.connection_id)
+                about = {"channel_id": each.channel_id, "reason": each.paused_because}
+                source = f"{settled.paused_source(its.id, each.channel_id)}{now:%Y%m%d%H%M%S%f}"
+                told = notices.Notification(
+                    NoticeKind.CHANNEL_PAUSED,
+                    source,
+                    connections.common_facts(its) | about,
+                    also=[people.heir_of(each, its)],
+                )
+                await notices.enqueue(session, its, told, now)
 
     async def _inherit(self, session: Session, notice: Notice) -> bool:
         """Send it to whoever is told while the channel is paused, if there is somebody."""

@@ -10,11 +10,12 @@ from services.errors import NotFound, Pair, ServiceError
 from services.jobs.runner import Work
 from services.model import days
 from services.model.jobs import Job
-from services.model.notice import USUAL_TOPICS, Layout, Rhythm, Topic
+from services.model.notice import USUAL_TOPICS, Layout, NoticeKind, Rhythm, Topic
 from services.model.people import Person, Role
-from services.store import audit, connections, mirror, notices, people, worklists
+from services.store import audit, connections, mirror, notices, people, settled, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
+from services.store.settled import Settled
 from services.store.tables import Connection, Subscription
 
 
@@ -37,6 +38,8 @@ class Listening:
     paused_because: str = ""
 
 
+# How a pause ends by what somebody does.
+_ENDS = {"subscribed": "resumed them", "unsubscribed": "unsubscribed the channel"}
 _Wish = Callable[[Session, Connection], Awaitable[Listening]]
 # Says in a paused channel what it will get; raises a refusal where it can't be reached.
 Reach = Callable[[Listening], Awaitable[None]]
@@ -198,7 +201,7 @@ class NoticeService:
             row = await self._row(session, connection, person, wanted)
             if is_tried or not is_paused:
                 await notices.subscribe(session, row)
-                self._note(session, connection, person, "subscribed", channel_id)
+                await self._note(session, connection, person, "subscribed", channel_id)
             elif not await notices.mark_tried(session, row, self.now()):
                 raise ServiceError("Somebody else is resuming notifications there right now.")
             shown = await _read(session, connection, row)
@@ -256,7 +259,9 @@ class NoticeService:
             await people.require(session, connection, person, Role.EXPORTER)
             removed = await notices.unsubscribe(session, connection.id, channel_id)
             if removed:
-                self._note(session, connection, person, "unsubscribed", channel_id)
+                await self._note(session, connection, person, "unsubscribed", channel_id)
+        if removed:
+            await self.work.nudge(Job.NOTICES, connection.workspace_id)
         return removed
 
     async def listening(self, person: Person, channel_id: str) -> Listening | None:
@@ -276,9 +281,13 @@ class NoticeService:
             zone = days.name_of_zone(connection.time_zone)
             return About(connections.pair_of(connection), len(others) == 1, zone)
 
-    def _note(
+    async def _note(
         self, session: Session, connection: Connection, person: Person, what: str, channel_id: str
     ) -> None:
+        """Note it for good; whoever was told that the channel is paused reads how that ended."""
+        source = settled.paused_source(connection.id, channel_id)
+        over = Settled((NoticeKind.CHANNEL_PAUSED,), person.user_id, _ENDS[what], source=source)
+        await settled.settle(session, connection, over, self.now())
         entry = AuditNote(what, self.now(), person.user_id, after={"channel_id": channel_id})
         audit.record(session, connection, entry)
 

@@ -30,6 +30,7 @@ _OF_CONNECTION = (
     NoticeKind.ACCESS_ASKED,
     NoticeKind.AUTO_EXPORT_PAUSED,
     NoticeKind.HEALTH,
+    NoticeKind.CHANNEL_PAUSED,
 )
 # Which news end which earlier ones of the same invoice, or of the same connection, and how.
 _DRIFTED = (NoticeKind.INVOICE_DRIFTED,)
@@ -174,6 +175,11 @@ def _names(export: Export) -> ColumnElement[bool]:
 def asked_source(connection_id: int, invoice_id: int) -> str:
     """Return the source of the question about an invoice that wasn't exported automatically."""
     return f"{NoticeKind.EXPORT_ASKED}:{connection_id}:{invoice_id}"
+
+
+def paused_source(connection_id: int, channel_id: str) -> str:
+    """Return how the sources begin that say that a channel is paused."""
+    return f"{NoticeKind.CHANNEL_PAUSED}:{connection_id}:{channel_id}:"
 
 
 async def is_known(session: AsyncSession, source: str) -> bool:

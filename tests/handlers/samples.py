@@ -223,6 +223,7 @@ _PLAIN = {
     "is_handover": False,
     "former": "UANNA",
     "by_way": "given",
+    "channel_id": "C1",
 }
 
 

@@ -107,20 +107,6 @@ async def test_a_page_in_place_of_an_answer_is_a_failure_of_slacks(desk: Desk) -
         await SlackNoticeBoard(desk).post(notice(desk))
 
 
-async def test_who_subscribed_a_channel_is_told_that_it_is_paused(desk: Desk) -> None:
-    room, anna = desk.bench.room, desk.bench.anna
-
-    await SlackNoticeBoard(desk).tell_paused(
-        1, anna.id, 7, channel_id=room.id, because="The channel is archived."
-    )
-    await SlackNoticeBoard(Uninstalled()).tell_paused(
-        1, anna.id, 7, channel_id=room.id, because="The app is gone."
-    )
-
-    [told] = desk.read_by_anna
-    assert f"<#{room.id}> are paused: The channel is archived." in told
-
-
 async def test_outcomes_are_drawn_into_the_open_modal(desk: Desk) -> None:
     form = await desk.bench.open_view(modal(FIELD))
     reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id, form.id)

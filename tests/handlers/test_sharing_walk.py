@@ -209,7 +209,7 @@ async def paused(walk: Walk) -> Message:
 
 
 async def test_subscribing_a_paused_channel_tries_it_first(walk: Walk) -> None:
-    await paused(walk)
+    told = await paused(walk)
     slack, room = walk.town.slack, walk.town.room
     before = len(slack.messages(room))
     await walk.type("subscribe")
@@ -225,6 +225,26 @@ async def test_subscribing_a_paused_channel_tries_it_first(walk: Walk) -> None:
 
     introduced = [each for each in slack.messages(room)[before:] if "subscribed" in each.text]
     assert len(introduced) == 1
+    assert "> resumed them" in await walk.without("resume_channel", told)
+
+
+@pytest.mark.parametrize(
+    ("typed", "what"),
+    [("subscribe list", "resumed them"), ("unsubscribe", "unsubscribed the channel")],
+)
+async def test_a_pause_that_ended_elsewhere_offers_nothing_any_more(
+    walk: Walk, typed: str, what: str
+) -> None:
+    told = await paused(walk)
+    walk.town.room.archived = False
+    await walk.add_exporter("Ben")
+    await walk.town.slack.command("Ben", "invoices", typed)
+    if what == "resumed them":
+        listed = await walk.ephemeral("*Notifications*", "Ben")
+        await walk.town.slack.press("Ben", listed, "resume_channel")
+
+    said = await walk.without("resume_channel", told)
+    assert f"<@{walk.town.slack.user('Ben').id}> {what} · <!date^" in said
 
 
 async def test_of_two_people_who_resume_a_channel_in_the_same_second_one_introduces_it(

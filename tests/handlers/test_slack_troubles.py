@@ -97,7 +97,6 @@ async def test_a_notice_is_tried_again_later(desk: Desk, trouble: dict[str, Any]
         await board.post(notice(desk))
     with contextlib.suppress(Unavailable):  # an empty yes is enough where nothing is asked back
         await board.redraw(notice(desk), card)
-    await board.tell_paused(1, "U1", 7, channel_id="C1", because="It is archived.")
 
 
 @every_trouble

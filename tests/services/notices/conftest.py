@@ -35,7 +35,6 @@ class Board:
 
     posted: list[tuple[str, Message]] = field(default_factory=list)
     redrawn: list[tuple[str, Message]] = field(default_factory=list)
-    paused: list[tuple[str, str]] = field(default_factory=list)
     refusals: dict[str, deque[ServiceError]] = field(default_factory=dict)
     meanwhile: list[Awaitable[None]] = field(default_factory=list)  # happens as it is posted
 
@@ -55,12 +54,6 @@ class Board:
             raise waiting.popleft()
         assert not spot.channel_id.startswith("U")
         self.redrawn.append((spot.ts, message))
-
-    async def tell_paused(
-        self, workspace_id: int, user_id: str, connection_id: int, *, channel_id: str, because: str
-    ) -> None:
-        """Keep whom it was told."""
-        self.paused.append((user_id, channel_id))
 
     def refuse(self, channel_id: str, *refusals: ServiceError) -> None:
         """Refuse the next posts in a channel."""

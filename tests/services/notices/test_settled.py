@@ -25,6 +25,7 @@ ASKING: list[tuple[NoticeKind, dict[str, object]]] = [
     (NoticeKind.HEALTH, {"former": True}),
     (NoticeKind.ACCESS_ASKED, {}),
     (NoticeKind.AUTO_EXPORT_PAUSED, {}),
+    (NoticeKind.CHANNEL_PAUSED, {}),
 ]
 TELLING: list[tuple[NoticeKind, dict[str, object]]] = [
     (NoticeKind.PAYMENT_RECEIVED, {"asked": ""}),

@@ -852,6 +852,7 @@ def upgrade() -> None:
                 "access_asked",
                 "access_answered",
                 "owner_changed",
+                "channel_paused",
                 "health",
                 name="noticekind",
                 native_enum=False,
