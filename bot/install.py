@@ -34,14 +34,14 @@ OPTIONAL = (
     "links:write",
     "users:read",
 )  # the manifest lets whoever installs untick them
-_REASONS = {
+REASONS = {
     "access_denied": "Somebody cancelled the request in Slack.",
     "invalid_browser": "Start and finish the installation in the same browser.",
     "invalid_state": "This page works once, for ten minutes.",
 }
 _CODE = re.compile("[a-z_]{1,40}")
 _STATE_LIVES = timedelta(minutes=10)
-_OTHER = "Slack didn't finish the installation."
+OTHER = "Slack didn't finish the installation."
 
 
 @dataclass(slots=True)
@@ -130,7 +130,7 @@ class Install:
         return _bolt_page(
             self.pages.say(
                 "paymo-xero wasn't installed",
-                _REASONS.get(args.reason, _OTHER),
+                REASONS.get(args.reason, OTHER),
                 status=status,
                 again=f"{self.pages.public_url}/slack/install",
             )

@@ -1,5 +1,6 @@
 """The documents say what is so: settings as they are, links that lead somewhere."""
 
+import ast
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
+from bot import install
 from bot.settings import Settings
 from handlers import rights, slack, words
 from services import money
@@ -224,6 +226,32 @@ def test_what_the_troubleshooting_quotes_is_what_people_read() -> None:
 
     assert len(quoted) > 30
     assert [each for each, pattern in patterns.items() if not re.search(pattern, said)] == []
+
+
+def test_what_the_doctor_and_the_install_page_say_has_its_cure() -> None:
+    """Of a sentence with something filled in, its longest part counts."""
+    page = " ".join(read("docs/troubleshooting.md").split())
+    said = {_longest_part(each) for each in _first_words("bot/doctor.py", "Ill", "Diagnosis")}
+    known = {each for each in said if not each.startswith("unknown ") and " " in each}
+
+    assert len(known) > 6
+    assert {each for each in known if each not in page} == set()
+    assert {
+        each for each in (*install.REASONS.values(), install.OTHER) if each not in page
+    } == set()
+
+
+def _first_words(file: str, *kinds: str) -> Iterator[ast.expr]:
+    """Yield what these are made with: a diagnosis after its name and its grade."""
+    for node in ast.walk(ast.parse(read(file))):
+        name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+        if isinstance(node, ast.Call) and name in kinds:
+            yield node.args[2 if name == "Diagnosis" else 0]
+
+
+def _longest_part(said: ast.expr) -> str:
+    parts = [each.value for each in ast.walk(said) if isinstance(each, ast.Constant)]
+    return max((each.strip(" (") for each in parts if isinstance(each, str)), key=len, default="")
 
 
 def _all_sentences() -> Iterator[str]:
