@@ -54,7 +54,7 @@ from handlers.slack import (
     text_in,
 )
 from services.errors import NotAccepted, ServiceError
-from services.model import days
+from services.model import days, numbers
 from services.model.notice import Every, Layout, Rhythm, Topic
 from services.model.people import Option
 from services.notices.delivery import Message, Spot
@@ -63,7 +63,7 @@ from services.notices.service import Choice, Listening, NoticeService, Only
 log = structlog.get_logger(__name__)
 
 _NOT_A_CHANNEL = ("D", "")
-_LIST, _LEAST = "list", "min"
+_LIST, _FILTERS = "list", (names.CLIENT, "min")
 # Slack's words for blocks that a workspace does not take: the message goes there in words alone.
 _BLOCKS_REFUSED = frozenset(
     {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "only_one_table_allowed"}
@@ -207,25 +207,41 @@ class _Wanted:
 
 
 def _wanted(typed: Sequence[str]) -> _Wanted:
-    """Read the words behind `subscribe`. Raises a refusal that names the nearest one."""
+    """Read the words behind `subscribe`. Raises a refusal that names the nearest one.
+
+    What follows a filter and is no topic belongs to it: a name may have several words.
+    """
     known = [each.value for each in Topic]
-    found, client, minimum = [], "", None
+    found: list[Topic] = []
+    filters: dict[str, list[str]] = {}
+    last: list[str] | None = None
     for word in typed:
         name = word.casefold().strip(",")
-        key, _, value = word.partition(":")
-        if key.casefold() == names.CLIENT and value:
-            client = value
-            continue
-        if key.casefold() == _LEAST and value:
-            minimum = _amount_of(value)
-            if minimum is None:
-                raise ServiceError(no_amount_text(value))
-            continue
-        if name not in known:
+        key, mark, value = word.partition(":")
+        if mark and key.casefold() in _FILTERS:
+            last = filters[key.casefold()] = [value] if value else []
+        elif name in known:
+            found.append(Topic(name))
+            last = None
+        elif last is not None:
+            last.append(word)
+        else:
             near = difflib.get_close_matches(name, known, n=1)
             raise ServiceError(no_topic_text(word, known, near))
-        found.append(Topic(name))
-    return _Wanted(tuple(found), client, minimum)
+    said = {key: " ".join(words).strip(", ") for key, words in filters.items()}
+    if empty := [key for key, words in said.items() if not words]:
+        raise ServiceError(no_topic_text(f"{empty[0]}:", known, ()))
+    client, least = (said.get(each, "") for each in _FILTERS)
+    return _Wanted(tuple(found), client, _least(least) if least else None)
+
+
+def _least(typed: str) -> Decimal:
+    """Read an amount as people write one."""
+    whole, decimals = numbers.amount(typed) or ("", "")
+    least = _amount_of(f"{whole}.{decimals}" if (decimals or "").strip("0") else whole)
+    if least is None:
+        raise ServiceError(no_amount_text(typed))
+    return least
 
 
 @dataclass(slots=True)
@@ -287,7 +303,7 @@ def _amount(text: str) -> Decimal | None:
 def _amount_of(text: str) -> Decimal | None:
     """Read an amount; None where it is none, or more than any invoice can be."""
     try:
-        found = Decimal(text.strip().rstrip(","))
+        found = Decimal(text.strip())
     except InvalidOperation:
         return None
     return found if found.is_finite() and 0 <= found < _TOO_MUCH else None

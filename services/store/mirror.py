@@ -307,16 +307,23 @@ async def has_contacts(session: AsyncSession, connection_id: int) -> bool:
 
 
 async def search_clients(
-    session: AsyncSession, connection_id: int, query: str, limit: int
+    session: AsyncSession,
+    connection_id: int,
+    query: str,
+    limit: int,
+    wanted: ColumnElement[bool] | None = None,
 ) -> Sequence[Client]:
-    """Return active Paymo clients whose name holds the query, beginnings first."""
+    """Return Paymo's clients whose name holds the query, beginnings first.
+
+    Archived ones are left out unless `wanted` says otherwise.
+    """
     text = folded_name(query)
     starts = Client.folded_name.startswith(text, autoescape=True)
     found = await session.scalars(
         select(Client)
         .where(
             Client.connection_id == connection_id,
-            Client.is_active,
+            Client.is_active if wanted is None else wanted,
             Client.folded_name.contains(text, autoescape=True),
         )
         .order_by(starts.desc(), Client.folded_name)

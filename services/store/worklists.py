@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -171,12 +171,15 @@ async def client_named(
 ) -> Client:
     """Return the client that a person means, by the whole name or by a part that fits one.
 
-    Raises a refusal where none fits, or several do; `only` is the one that may be seen, if any.
+    One that is archived owes as any other; it is meant where no other fits. Raises a refusal where
+    none fits, or several do; `only` is the one that may be seen, if any.
     """
     typed = name.strip()
     said = typed[:_LONGEST_ECHO]
-    found = await search_clients(session, connection_id, typed, _MOST_NAMED) if typed else ()
-    found = [each for each in found if only in {None, each.client_id}]
+    seen = true() if only is None else Client.client_id == only
+    found: Sequence[Client] = ()
+    if typed:
+        found = await search_clients(session, connection_id, typed, _MOST_NAMED, seen)
     if not found:
         if not await count_clients(session, connection_id):
             raise NotFound(
@@ -185,10 +188,12 @@ async def client_named(
             )
         raise NotFound(f"No client in Paymo has “{said}” in its name. Type a part of it.")
     exact = [each for each in found if each.folded_name == folded_name(typed)]
-    if len(found) > 1 and len(exact) != 1:
-        names = some_of([each.name for each in found])
-        raise ServiceError(f"Several clients fit “{said}”: {names}. Type more of the name.")
-    return exact[0] if exact else found[0]
+    fitting = exact or found
+    for some in (fitting, [each for each in fitting if each.is_active]):
+        if len(some) == 1:
+            return some[0]
+    names = some_of([each.name for each in found])
+    raise ServiceError(f"Several clients fit “{said}”: {names}. Type more of the name.")
 
 
 async def count_clean(session: AsyncSession, connection: Connection) -> int:

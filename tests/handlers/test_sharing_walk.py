@@ -148,7 +148,7 @@ async def test_typed_words_are_added_to_what_the_channel_has(walk: Walk) -> None
     )
     await walk.type("subscribe digest payments")
     await walk.ephemeral("This channel gets payments and digest")
-    await walk.type("subscribe client:acme min:500")
+    await walk.type("subscribe client: acme limited min:£500.00")
     await walk.town.slack.wait_for(
         lambda: ", from 500:" in walk.town.slack.messages(room)[-1].text, 20
     )

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import select
 
 from services.errors import NotAllowed, NotFound, ServiceError
 from services.explain.worklist import OwedService
@@ -11,7 +12,7 @@ from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.people import Person
 from services.store.engine import Database
-from services.store.tables import Client, Subscription
+from services.store.tables import Client, Connection, Subscription
 from tests.databases import SQLITE_ALONE
 from tests.services.prepared import Clock
 from tests.services.store_seeds import connected, export_of
@@ -81,6 +82,28 @@ async def test_one_client_is_found_by_a_part_of_its_name(service: OwedService) -
         await service.of_client(VIEWER, "aco")
     with pytest.raises(NotFound, match="“Zoo”"):
         await service.of_client(VIEWER, "Zoo")
+
+
+async def add_clients(service: OwedService, *rows: tuple[int, str, bool]) -> None:
+    async with service.database.sessions.begin() as session:
+        connection_id = await session.scalar(select(Connection.id))
+        for client_id, name, is_active in rows:
+            row = Client(client_id=client_id, name=name, is_active=is_active)
+            row.connection_id, row.folded_name = connection_id, name.casefold()
+            session.add(row)
+
+
+async def test_a_client_that_paymo_archived_owes_as_before(service: OwedService) -> None:
+    await add_clients(service, (8, "Zebra Yoga", False), (9, "Acme Ltd", False))
+
+    assert (await service.of_client(VIEWER, "zebra")).client == "Zebra Yoga"
+    assert (await service.of_client(VIEWER, "Acme Ltd")).open  # the one that isn't archived
+
+
+async def test_among_many_clients_a_channel_s_own_is_found(service: OwedService) -> None:
+    await add_clients(service, *((100 + each, f"Aco {each:02}", True) for each in range(20)))
+
+    assert (await service.of_client(HEARER, "aco")).client == "Acorn"
 
 
 async def test_before_paymos_clients_were_read_it_says_so(database: Database) -> None:
