@@ -89,7 +89,7 @@ async def add_clients(service: OwedService, *rows: tuple[int, str, bool]) -> Non
         connection_id = await session.scalar(select(Connection.id))
         for client_id, name, is_active in rows:
             row = Client(client_id=client_id, name=name, is_active=is_active)
-            row.connection_id, row.folded_name = connection_id, name.casefold()
+            row.connection_id, row.folded_name = connection_id or 0, name.casefold()
             session.add(row)
 
 
