@@ -313,19 +313,14 @@ async def search_clients(
     limit: int,
     wanted: ColumnElement[bool] | None = None,
 ) -> Sequence[Client]:
-    """Return Paymo's clients whose name holds the query, beginnings first.
-
-    Archived ones are left out unless `wanted` says otherwise.
-    """
+    """Return Paymo's clients whose name holds the query, beginnings first; active ones, usually."""
     text = folded_name(query)
     starts = Client.folded_name.startswith(text, autoescape=True)
     found = await session.scalars(
         select(Client)
-        .where(
-            Client.connection_id == connection_id,
-            Client.is_active if wanted is None else wanted,
-            Client.folded_name.contains(text, autoescape=True),
-        )
+        .where(Client.connection_id == connection_id)
+        .where(Client.is_active if wanted is None else wanted)
+        .where(Client.folded_name.contains(text, autoescape=True))
         .order_by(starts.desc(), Client.folded_name)
         .limit(limit)
     )
