@@ -290,8 +290,8 @@ class Screen:
 
     async def show(
         self, reply_to: ReplyTarget, view: Block, text: str, drawn: Sequence[Block] = ()
-    ) -> None:
-        """Draw into the open modal; when that is gone, tell the person alone."""
+    ) -> bool:
+        """Draw into the open modal, and say whether it was there; else tell the person the text."""
         with best_effort():
             client = await self.clients.client(reply_to.workspace_id)
             if reply_to.view_id:
@@ -300,9 +300,11 @@ class Screen:
                 except TROUBLE as error:
                     log.info("view_gone", error=name_of(error))
                 else:
-                    return
-            told = drawn or view["blocks"]
-            await ephemeral(client, reply_to.channel_id, reply_to.user_id, text, told)
+                    return True
+            if text:
+                told = drawn or view["blocks"]
+                await ephemeral(client, reply_to.channel_id, reply_to.user_id, text, told)
+        return False
 
     async def tell(self, reply_to: ReplyTarget, text: str, drawn: Sequence[Block] = ()) -> None:
         """Tell the person alone; without blocks the text is drawn."""
@@ -325,9 +327,9 @@ class Screen:
         drawn = [*blocks.paragraphs(text.split("\n")), *ways_on]
         await self.show(reply_to, _said_view(reply_to, drawn), text)
 
-    async def draw(self, reply_to: ReplyTarget, said: Sequence[Block]) -> None:
-        """Say it in the open modal, and nowhere when the person closed it."""
-        await self.redraw(reply_to, _said_view(reply_to, said))
+    async def draw(self, reply_to: ReplyTarget, said: Sequence[Block]) -> bool:
+        """Say it in the open modal, and nowhere when the person closed it; say which."""
+        return await self.show(reply_to, _said_view(reply_to, said), "")
 
 
 def _said_view(reply_to: ReplyTarget, said: Sequence[Block]) -> Block:

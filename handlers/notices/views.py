@@ -9,7 +9,7 @@ from handlers.buttons import breaker_buttons, button, buttons, open_links
 from handlers.notices.subscribed import MINIMUM_MEANS, list_text, paused_text, resume_hint
 from handlers.notices.text import Facts, card_lines, manage_text, text_of
 from handlers.reconcile.text import is_fine
-from handlers.reconcile.views import digest_blocks
+from handlers.reconcile.views import digest_blocks, link_button
 from handlers.routing import Note
 from handlers.settings.views import asked_buttons
 from services.model.actions import Action
@@ -191,7 +191,9 @@ def _compare_again(facts: Facts) -> list[Block]:
 
 
 def _find_former(facts: Facts) -> list[Block]:
-    """Return the button that finds exports of a lost database, where there are some."""
+    """Return the button that finds exports of a lost database, or links what was found."""
+    if facts.get("is_found"):
+        return [link_button(facts["connection_id"])]
     find = ("Link Former Exports", names.FIND_FORMER, facts["connection_id"])
     return [blocks.button(*find, style="primary")] if facts.get("former") else []
 

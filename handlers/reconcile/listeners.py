@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handlers import blocks, names, reply
+from handlers import blocks, reply
 from handlers.reconcile.text import (
     CLOSE_TO_READ,
     begun_text,
@@ -13,7 +13,7 @@ from handlers.reconcile.text import (
     relink_text,
     report_text,
 )
-from handlers.reconcile.views import report_blocks, report_file
+from handlers.reconcile.views import link_button, report_blocks, report_file
 from handlers.reply import Screen, reply_target
 from handlers.routing import SlackRequest
 from handlers.slack import best_effort, no_file_text, share_csv
@@ -86,13 +86,19 @@ class SlackReconcileScreen(Screen):
             if why := await share_csv(client, reply_to.user_id, report_file(report), said):
                 await self.tell(reply_to, no_file_text(why, self.install_url))
 
-    async def show_former(self, reply_to: ReplyTarget, found: Relinkable) -> None:
-        """Show what was found of former exports, with the button that links them."""
-        text = "\n".join(blocks.one_line(each) for each in found_lines(found))
-        about = found.connection.id
-        link = blocks.button("Link These", names.LINK_FORMER, about, style="primary")
-        ways_on = blocks.actions([link] if found.pairs else [], about=about)
-        await self.say_text(reply_to, text, ways_on)
+    async def show_former(self, reply_to: ReplyTarget, found: Relinkable) -> str:
+        """Show what was found of former exports, with the button that links them.
+
+        Returns what to ask where the form was closed, if there is something to link.
+        """
+        lines = found_lines(found)
+        text = "\n".join(blocks.one_line(each) for each in lines)
+        if not found.pairs:
+            await self.say_text(reply_to, text)
+            return ""
+        ways_on = blocks.actions([link_button(found.connection.id)], about=found.connection.id)
+        drawn = [*blocks.paragraphs(text.split("\n")), *ways_on]
+        return "" if await self.draw(reply_to, drawn) else "\n".join(lines)
 
     async def show_linked(self, reply_to: ReplyTarget, count: int, found: Relinkable) -> None:
         """Say how many former exports are linked."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from handlers import blocks
+from handlers import blocks, names
 from handlers.blocks import Block, day, one_line, shorten
 from handlers.buttons import button, open_links, quiet
 from handlers.reconcile.text import (
@@ -123,6 +123,11 @@ def _side(side: Side | None) -> tuple[object, ...]:
         side.paid,
         side.status,
     )
+
+
+def link_button(connection_id: int) -> Block:
+    """Return the button that links the former exports that were found."""
+    return blocks.button("Link These", names.LINK_FORMER, connection_id, style="primary")
 
 
 def digest_blocks(facts: Facts) -> list[Block]:

@@ -217,8 +217,11 @@ class ReconcileStep(OneOffStep):
 class RelinkScreen(ReconcileScreen, Protocol):
     """Where the owner sees what a lost database knew."""
 
-    async def show_former(self, reply_to: ReplyTarget, found: Relinkable) -> None:
-        """Show what was found, and ask whether it is to be linked."""
+    async def show_former(self, reply_to: ReplyTarget, found: Relinkable) -> str:
+        """Show what was found in the open form, and ask whether it is to be linked.
+
+        Returns what is to be asked elsewhere, where the form was closed.
+        """
 
     async def show_linked(self, reply_to: ReplyTarget, count: int, found: Relinkable) -> None:
         """Say how many of them are linked."""
@@ -250,7 +253,21 @@ class RelinkStep(ReconcileStep):
         if is_agreed:
             turn.then(partial(self.screen.show_linked, target, count, found))
         else:
-            turn.then(partial(self.screen.show_former, target, found))
+            turn.then(partial(self._show, target, found))
+
+    async def _show(self, target: ReplyTarget, found: Relinkable) -> None:
+        """Show what was found; a message that asks is in the outbox, which ends it once linked."""
+        question = await self.screen.show_former(target, found)
+        if not question:
+            return
+        now = self.now()
+        async with self.database.sessions.begin() as session:
+            connection = await connections.get(session, found.connection.id)
+            asked = {"problem": question, "former": True, "is_found": True}
+            facts = connections.common_facts(connection) | asked
+            source = f"former:{connection.id}:{now:%Y%m%d%H%M%S%f}"
+            told = Notification(NoticeKind.HEALTH, source, facts, also=[target.user_id])
+            await notices.enqueue(session, connection, told, now)
 
 
 async def _asked_last(session: Session, task: Task) -> ReplyTarget:

@@ -193,6 +193,27 @@ async def test_the_owner_links_former_exports_after_seeing_them(walk: Walk) -> N
     assert row.xero_invoice_id == walk.in_xero("INV-1").invoice_id
 
 
+async def test_what_was_found_after_the_form_was_closed_is_asked_until_it_is_linked(
+    walk: Walk,
+) -> None:
+    await walk.export("INV-1")
+    await lose_exports(walk)
+    direct, slack = walk.town.slack.direct("Anna"), walk.town.slack
+    told = await walk.notice("health", channel=direct.id)
+    slack.refuse("views.update", "not_found", times=99)
+    await slack.press("Anna", told, "find_former")
+    asked = await slack.wait_for(
+        lambda: [each for each in slack.messages(direct) if "1 former export: INV-1." in each.text],
+        60,
+    )
+    slack.faults.clear()
+    await slack.press("Anna", asked[-1], "link_former")
+    await walk.modal_saying("Linked 1 of 1.")
+
+    for each, action_id in ((asked[-1], "link_former"), (told, "find_former")):
+        assert "> linked the former exports" in await walk.without(action_id, each)
+
+
 async def test_where_there_is_nothing_to_link_the_owner_is_not_asked_any_more(walk: Walk) -> None:
     await lose_exports(walk)
     told = await walk.notice("health", channel=walk.town.slack.direct("Anna").id)
