@@ -33,6 +33,10 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _IN_SLACK = f"Type {Typed(Command.HELP)} in Slack to go on."
+_FAILED = (
+    "Open the link from Slack again in a minute.",
+    "If it fails again, ask whoever runs paymo-xero, and say when it happened.",
+)
 _PAYMO_KEYS = "/#Paymo.module.myaccount/"
 _CHANNEL = ("C", "G")  # what ids of channels begin with; those of direct messages do not
 _KEPT = {"Cache-Control": "public, max-age=3600"}
@@ -146,6 +150,11 @@ class Pages:
         page = self.say(title, _IN_SLACK, status=status)
         page.headers.update(error.headers or {})
         return page
+
+    async def fail(self, request: Request, _error: Any) -> Response:
+        """Return the page for a bug, or for a database that doesn't answer; a log has the rest."""
+        slack = getattr(request.state, "slack", "")
+        return self.say("Something went wrong here", *_FAILED, status=500, slack=slack)
 
     async def home(self, _request: Request) -> Response:
         """Show what the program is."""

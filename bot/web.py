@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeGuard
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -210,9 +211,10 @@ def web_app(core: Core, door: SlackDoor, health: Health) -> ASGIApp:
     made = Starlette(
         routes=[*routes, *_connecting(browser), *_webhooks(core), *_open_to_all(pages, health)],
         exception_handlers={
-            http.BadBody: _bad_body,
+            http.BadBody: partial(_bad_body, pages),
             HTTPException: pages.refuse,
             ServiceError: browser.refuse,
+            Exception: pages.fail,
         },
     )
     # Those lead to the host that a request names, over http, with the nonce in the address.
@@ -261,8 +263,10 @@ def _post(path: str, endpoint: Callable[..., Any]) -> Route:
     return Route(path, endpoint, methods=["POST"])
 
 
-async def _bad_body(_request: Request, error: Any) -> Response:
-    return Response(status_code=error.status_code)
+async def _bad_body(pages: Pages, request: Request, error: Any) -> Response:
+    if request.url.path.startswith("/webhooks/"):
+        return Response(status_code=error.status_code)  # no person reads it
+    return await pages.refuse(request, error)
 
 
 def operators_app(health: Health) -> Starlette:

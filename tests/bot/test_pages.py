@@ -2,6 +2,8 @@
 
 import html
 import re
+import sqlite3
+from contextlib import closing
 from html.parser import HTMLParser
 
 import httpx
@@ -127,7 +129,22 @@ async def test_a_link_that_is_not_good_says_where_to_get_a_fresh_one(
 async def test_a_form_that_is_malformed_or_too_large_is_refused(
     town: Town, path: str, body: bytes, status: int
 ) -> None:
-    assert (await town.http.post(path, content=body)).status_code == status
+    answer = await town.http.post(path, content=body)
+
+    assert answer.status_code == status
+    assert "Back to Slack" in answer.text
+
+
+async def test_a_page_that_fails_says_what_to_do(town: Town, sqlite_url: str) -> None:
+    """A bug, or a database that doesn't answer."""
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite+aiosqlite:///"))) as file:
+        file.execute("ALTER TABLE one_time_links RENAME TO away")
+    answer = await town.http.get("/paymo/connect?nonce=x")
+
+    assert answer.status_code == 500
+    assert "Open the link from Slack again" in answer.text
+    assert "Back to Slack" in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("path", ["/slack/events", "/webhooks/xero", "/xero/organisation"])
@@ -158,6 +175,14 @@ async def test_help_in_slack_and_the_pages_name_who_helps(sqlite_url: str) -> No
 
         assert "Write to help@agency.example." in said.text + str(said.blocks)
         assert "mailto:help@agency.example" in (await town.http.get("/support")).text
+
+
+async def test_where_no_address_for_help_is_set_the_pages_say_whom_to_ask(town: Town) -> None:
+    pages = {path: (await town.http.get(path)).text for path in ("/", "/privacy", "/support", "/x")}
+
+    assert [path for path, page in pages.items() if "mailto:" in page] == []
+    assert "Ask whoever installed the app" in pages["/support"]
+    assert 'Ask them: see <a href="/support">' in pages["/privacy"]
 
 
 class _Links(HTMLParser):
