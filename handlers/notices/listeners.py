@@ -187,10 +187,9 @@ class NoticeListeners:
     async def zone_options(self, request: SlackRequest) -> None:
         """Offer time zones by any part of their names, the organisation's own first."""
         about = await self.service.about(request.person)
-        typed = request.typed.casefold().strip().replace(" ", "_")
-        fitting = sorted(each for each in days.ZONES if typed in each.casefold())
-        own = [own_zone(about.zone if about else "")] if not typed else []
-        await request.ack(blocks.listed([*own, *(Option(each, each) for each in fitting)]))
+        own = [] if request.typed.strip() else [own_zone(about.zone if about else "")]
+        fitting = [Option(each, each) for each in days.zones_like(request.typed)]
+        await request.ack(blocks.listed([*own, *fitting]))
 
     async def unsubscribe(self, request: SlackRequest) -> None:
         """Unsubscribe the channel."""

@@ -1,6 +1,7 @@
 """Days and moments: as remote systems write them, and which day it is where books are kept."""
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -23,6 +24,17 @@ def _as_xero_writes(windows_name: str) -> str:
 
 ZONES = frozenset(filter(None, tz_win))  # as people choose them
 _NAMES = {_as_xero_writes(windows_name): name for windows_name, name in win_tz.items()}
+
+
+def zones_like(typed: str) -> list[str]:
+    """The zones with this part of a name in theirs, accents and all else but letters aside."""
+    wanted = _letters(typed)
+    return sorted(each for each in ZONES if wanted in _letters(each))
+
+
+def _letters(text: str) -> str:
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(each for each in apart if each.isalnum())
 
 
 def zone_of(stated: str) -> tzinfo:

@@ -36,3 +36,23 @@ def test_a_zone_is_known_by_the_name_that_xero_has_for_it(stated: str, hours: in
 
     assert offset is not None
     assert offset.total_seconds() // 3600 == hours
+
+
+@pytest.mark.parametrize(
+    ("typed", "zone"),
+    [
+        ("new york", "America/New_York"),
+        ("São Paulo", "America/Sao_Paulo"),
+        ("ZÜRICH", "Europe/Zurich"),
+        ("St. John\u2019s", "America/St_Johns"),
+        ("port au prince", "America/Port-au-Prince"),
+        ("Pacific/Auckland", "Pacific/Auckland"),
+    ],
+)
+def test_a_zone_is_found_as_people_write_its_city(typed: str, zone: str) -> None:
+    assert days.zones_like(typed) == [zone]
+
+
+def test_every_zone_is_offered_where_nothing_is_typed_and_none_where_nothing_fits() -> None:
+    assert set(days.zones_like(" ")) == days.ZONES
+    assert days.zones_like("Atlantis") == []
