@@ -199,6 +199,29 @@ async def test_home_follows_what_happens_without_anybody_opening_it_again(walk: 
     assert slack.home("Ben") is None  # who never opened it gets none
 
 
+async def test_home_says_that_it_broke_and_ended_to_everybody_who_looks(walk: Walk) -> None:
+    """Nobody opens it again: Anna is the owner, Ben exports, Vera has no role."""
+    slack = walk.town.slack
+    slack.add_user("Vera")
+    await walk.connect()
+    await walk.add_exporter("Ben")
+    await walk.close()
+    for each in ("Anna", "Ben", "Vera"):
+        await slack.open_home(each)
+    assert "Maple" not in await home_saying(walk, "don't have access", "Vera")
+    walk.town.xero.disconnect(walk.books.tenant_id)
+
+    assert "when you reconnect" in await home_saying(walk, "Connection broken")
+    owner = f"<@{slack.user('Anna').id}> reconnects"
+    await home_saying(walk, owner, "Ben")
+    await walk.type("disconnect")
+    await slack.submit("Anna", (await walk.modal("disconnect")).id)
+    for each in ("Anna", "Ben"):
+        assert "Connect again" in await home_saying(walk, "Disconnected: Maple Studio", each)
+    await slack.open_home("Vera")
+    assert "Maple" not in await home_saying(walk, "aren't connected yet", "Vera")
+
+
 async def test_home_says_why_an_invoice_is_not_ready_with_the_act_beside_it(walk: Walk) -> None:
     """The reason that the table of everything found, and a form one press away, as there."""
     slack, company = walk.town.slack, walk.company
