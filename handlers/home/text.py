@@ -95,10 +95,16 @@ def status_lines(overview: Overview) -> list[str]:
         state_of(overview),
         work_text(overview),
         f"*Sync:* {synced}{f' · next {blocks.moment(due)}' if due else ''}",
-        f"*Notifications:* {channels or 'no channel yet. Type `/paymo-xero subscribe` in one.'}",
+        f"*Notifications:* {channels or _no_channel(overview)}",
         f"*Owner:* <@{overview.owner_id}>",
     ]
     return said + problems(overview)
+
+
+def _no_channel(overview: Overview) -> str:
+    """Say how to subscribe one only to whoever may."""
+    way = ". Type `/paymo-xero subscribe` in one." if overview.role >= Role.EXPORTER else ""
+    return f"no channel yet{way}"
 
 
 def work_text(overview: Overview) -> str:
@@ -129,8 +135,9 @@ def problems(overview: Overview) -> list[str]:
     if overview.sweep_problem:
         said.append(f"⚠️ {blocks.render(overview.sweep_problem)}")
     if overview.is_paused:
+        who = "Decide" if overview.role >= Role.EXPORTER else "An exporter decides"
         said.append(
-            "⚠️ Deletions are paused: many came at once. Decide whether Paymo should follow."
+            f"⚠️ Deletions are paused: many came at once. {who} whether Paymo should follow."
         )
     return said + [f"⚠️ {blocks.render(each)}" for each in overview.warnings]
 
@@ -187,7 +194,7 @@ def see_all_text(*, can_export: bool) -> str:
 
 def unread_text(unjudged: int) -> str:
     """Say what the lists can't know: they are made without reading any invoice."""
-    said = "Lines and tax are checked again when you export."
+    said = "Lines and tax are checked again at export."
     verb = "isn't" if unjudged == 1 else "aren't"
     return f"{said} {counted(unjudged, 'newer invoice')} {verb} listed." if unjudged else said
 

@@ -24,7 +24,7 @@ LIVES = {
     InvoiceState.DELETE_SEEN: "Deleted in Xero. Paymo follows with the next sync.",
     InvoiceState.VOID_SEEN: "Voided in Xero. Paymo follows with the next sync.",
     InvoiceState.HELD: "Deleted or voided in Xero with many others. Paymo waits for a decision.",
-    InvoiceState.ASKED: "Deleted or voided in Xero. Decide whether Paymo should follow.",
+    InvoiceState.ASKED: "Deleted or voided in Xero. Paymo waits for a decision.",
     InvoiceState.DELETED: "Deleted in Xero, then in Paymo.",
     InvoiceState.VOIDED: "Voided in Xero, then in Paymo.",
     InvoiceState.KEPT: "Deleted or voided in Xero, and kept in Paymo on purpose.",

@@ -80,6 +80,15 @@ def test_a_viewer_has_nothing_to_press_but_help() -> None:
     assert "Needs you" not in said(view)
 
 
+def test_a_viewer_is_told_to_do_nothing_that_a_viewer_may_not() -> None:
+    asked = ("Type `/paymo-xero subscribe`", "Decide whether", "when you export")
+    for role, is_asked in ((Role.VIEWER, False), (Role.EXPORTER, True)):
+        overview = samples.overview("Acme", role=role, channels=())
+        view = home_view([overview], [samples.worklist("INV-1")], "", SITE)
+        read = f"{status_text([overview])}{said(view)}"
+        assert [each in read for each in asked] == [is_asked, is_asked, False], role
+
+
 @pytest.mark.parametrize("count", [2, 3, 4, 5])
 def test_each_of_several_connections_has_as_much_room_and_its_own_buttons(count: int) -> None:
     drawn = samples.home_of_several(count, "Acme")["blocks"]
