@@ -8,7 +8,7 @@ from typing import Any
 
 from services.errors import NotConnected, NotFound
 from services.model.people import Person, Role
-from services.model.wording import Command, Typed
+from services.model.wording import Command, Typed, situated
 from services.store import audit, connections, numbered, people
 from services.store.engine import Database, Session
 from services.store.tables import AuditEntry, Connection, Export
@@ -128,11 +128,19 @@ def _done(act: AuditEntry, export: Export | None, country: str) -> Done:
         number=export.number if export else str((act.after or {}).get("number", "")),
         paymo_invoice_id=export.paymo_invoice_id if export else None,
         xero_invoice_id=(export.xero_invoice_id or "") if export else "",
-        before=masked(act.before or {}),
-        after=masked(act.after or {}),
+        before=_situated(masked(act.before or {}), country),
+        after=_situated(masked(act.after or {}), country),
         currency=export.currency if export else "",
         country=country,
     )
+
+
+def _situated(values: dict[str, Any], country: str) -> dict[str, Any]:
+    """Return values with their amounts and days as people of the country write them."""
+    return {
+        name: situated(each, country) if isinstance(each, str) else each
+        for name, each in values.items()
+    }
 
 
 def masked(value: Any) -> Any:

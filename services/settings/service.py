@@ -15,7 +15,7 @@ from services.model.export import UNTAXED
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Option, Person, Role
-from services.model.wording import Command, Member, Moment, Typed
+from services.model.wording import Amount, Command, Member, Moment, Typed
 from services.store import access, audit, connections, matches, people, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
@@ -213,9 +213,15 @@ def _plain(limit: Decimal | None) -> str:
 
 
 def _values(form: SettingsForm) -> dict[str, object]:
-    """Return what the audit log keeps of the settings."""
-    people = {"exporters": list(form.exporters), "viewers": list(form.viewers)}
-    return people | {name: getattr(form, name) for name in (*_KNOWN, "approve_above", "untaxed")}
+    """Return what the audit log keeps of the settings, as people read it there."""
+    limit, rates = form.approve_above, {each.value: each.text for each in form.untaxed_options}
+    return {
+        "exporters": list(form.exporters),
+        "viewers": list(form.viewers),
+        **{name: getattr(form, name) for name in _KNOWN},
+        "approve_above": str(Amount(Decimal(limit), form.currency)) if limit else "",
+        "untaxed": rates.get(form.untaxed, ""),
+    }
 
 
 @dataclass(frozen=True, slots=True)

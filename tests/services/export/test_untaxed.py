@@ -9,6 +9,7 @@ from services.errors import NotAccepted
 from services.export.forms import ExportForm
 from services.model.export import Colour, ExportState
 from services.settings.service import SettingsService
+from services.store import audit
 from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.batching import table, words
@@ -172,6 +173,11 @@ async def test_the_settings_show_and_change_it_and_take_no_other(bridge: Bridge)
     await bridge.export_it("INV-2")
 
     assert tax_types(bridge, "INV-2") == ["OUTPUT2", "EXEMPTOUTPUT"]
+    async with bridge.database.sessions() as session:
+        kept = await audit.find_last(session, await bridge.connection(), "settings_changed")
+    assert kept is not None
+    names = {each.value: each.text for each in shown.untaxed_options}
+    assert (kept.after or {})["untaxed"] == names["EXEMPTOUTPUT"]
 
 
 @pytest.mark.parametrize("by_xero", [True, False])

@@ -1,14 +1,18 @@
 """Who did what, when: what is kept of a real export, and who may read it."""
 
 import json
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
+from handlers.history.text import sentence_of
 from services.errors import NotAllowed, NotConnected, NotFound
 from services.history.service import MASK, History, HistoryService, masked
 from services.model.connection import ConnectionState
 from services.model.people import Person
-from services.model.wording import Member
+from services.model.wording import Amount, Member
+from services.settings.service import SettingsService
 from services.store import audit, connections
 from services.store.audit import AuditNote
 from services.store.engine import Database
@@ -119,6 +123,25 @@ async def test_c33_who_may_not_export_is_told_whom_to_ask(
         await history.newest(BEN)
     await bridge.change(exporters=["U2"])
     assert (await history.newest(BEN)).total == 0
+
+
+async def test_money_is_written_as_in_the_organisation_s_country(
+    bridge: Bridge, history: HistoryService
+) -> None:
+    await bridge.change(country="DE", base_currency="EUR", exporters=["U2"])
+    settings = SettingsService(bridge.database, bridge.work, bridge.clock)
+    form = await settings.open(ANNA)
+    await settings.save(ANNA, replace(form, approve_above="5000"))
+    was, now = (str(Amount(Decimal(each), "EUR")) for each in ("1000", "1200.5"))
+    await noted(
+        bridge, AuditNote("updated_in_xero", bridge.clock(), "U1", None, {"a": was}, {"a": now})
+    )
+
+    found = await history.newest(ANNA)
+    said = [sentence_of(each, found).replace("\u00a0", " ") for each in found.audit]
+
+    assert "<@U1> updated an invoice in Xero: a 1.000,00 € → 1.200,50 €" in said
+    assert "<@U1> changed the settings: approval above none → 5.000,00 €" in said
 
 
 async def test_another_workspace_reads_nothing(history: HistoryService) -> None:
