@@ -1,6 +1,7 @@
 """Exporting from Slack: the form, its menus, the press, and the buttons that help afterwards."""
 
 import html
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -23,6 +24,8 @@ from services.model.actions import CHANGES_CHOICE, Action
 from services.model.people import ReplyTarget, Role
 
 _MOST_LINKS = 10
+_LONGEST = 40_000  # characters, as Slack allows in a message's own text
+_READ = frozenset({"text", "fallback", "pretext", "title"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,14 @@ class ExportListeners:
 
     async def mentioned(self, request: SlackRequest) -> list[str]:
         """Return the numbers that the message names on which a shortcut is used, or say so."""
-        text = html.unescape(str((request.body.get("message") or {}).get("text", "")))
-        found = await self.forms.mentioned(request.person, text)
-        if not found:
-            await reply.tell(request, NO_NUMBER)
-        return found
+        message = request.body.get("message") or {}
+        texts = (str(message.get("text", "")), "\n".join(_more_of(message))[:_LONGEST])
+        for text in dict.fromkeys(texts):
+            found = await self.forms.mentioned(request.person, html.unescape(text))
+            if found:
+                return found
+        await reply.tell(request, NO_NUMBER)
+        return []
 
     async def unfurl(self, request: SlackRequest) -> None:
         """Put cards under shared links, without what changes something; elsewhere nothing."""
@@ -190,6 +196,20 @@ class ExportListeners:
         draft_id = request.note.draft_id
         found = await self.forms.contact_options(request.person, draft_id, request.typed)
         await request.ack(blocks.grouped(found))
+
+
+def _more_of(part: object) -> Iterator[str]:
+    """Yield what is read in a message beside its text: another app may say all of it in blocks."""
+    if isinstance(part, list):
+        for each in part:
+            yield from _more_of(each)
+    elif isinstance(part, dict):
+        read = _READ | {"value"} if "title" in part else _READ  # a button's value nobody reads
+        for key, each in part.items():
+            if isinstance(each, str):
+                yield from [each] if key in read else []
+            else:
+                yield from _more_of(each)
 
 
 async def _tell_card(request: SlackRequest, facts: dict[str, Any], role: Role) -> None:

@@ -28,6 +28,24 @@ async def test_what_a_message_names_is_opened(
     assert [each for each in (f"INV-{nth}" for nth in range(1, 7)) if each in read] == shown
 
 
+async def test_what_another_app_says_in_blocks_or_attachments_counts(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.export("INV-6")
+    told = {"type": "section", "text": {"type": "mrkdwn", "text": "Paid: *INV-2*"}}
+    for blocks, attachments in (
+        ([told], []),
+        ([], [{"fallback": "An invoice", "title": "Invoice INV-2", "color": "#00aa00"}]),
+        ([], [{"fallback": "An invoice", "fields": [{"title": "No.", "value": "INV-2"}]}]),
+        ([], [{"blocks": [told]}]),
+    ):
+        message = slack.say("Ben", "invoices", "")
+        message.blocks, message.attachments = blocks, attachments
+        await slack.use_on("Anna", message, names.MESSAGE_SHORTCUT)
+        assert "INV-2 · " in str((await walk.modal_saying("passed")).payload)
+        await walk.close()
+
+
 async def test_a_message_without_a_number_or_a_person_without_a_role_opens_nothing(
     walk: Walk,
 ) -> None:
