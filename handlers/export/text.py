@@ -233,9 +233,5 @@ def line_cells(line: InvoiceLine, picture: InvoicePicture) -> tuple[str, str]:
         amount_in(picture, each) for each in (line.unit_amount, line.amount, line.tax)
     )
     less = " less discount" if line.quantity * line.unit_amount > line.amount else ""
-    return what, f"{_exact(line.quantity)} × {price}{less} = *{amount}*\nTax {tax}"
-
-
-def _exact(number: Decimal) -> str:
-    text = f"{number:,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    quantity = money.format_number(line.quantity, picture.country)
+    return what, f"{quantity} × {price}{less} = *{amount}*\nTax {tax}"

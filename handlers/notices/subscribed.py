@@ -6,6 +6,7 @@ from typing import Any
 from handlers.blocks import LONGEST_OPTION, channel, counted, moment, one_line, render, shorten
 from handlers.names import BOT
 from handlers.slack import Sharing
+from services import money
 from services.model.notice import Topic
 from services.model.wording import listed
 from services.notices.service import Listening
@@ -37,10 +38,12 @@ def intro_text(listening: Listening) -> str:
 
 
 def told(listening: Listening) -> str:
-    """Describe a subscription, as "payments and deletions, for Acme only, from 500.00"."""
+    """Describe a subscription, as "payments and deletions, for Acme only, from 500"."""
     client = shorten(one_line(listening.client_name), LONGEST_OPTION)
     only = f", for {client} only" if listening.client_name else ""
-    least = f", from {listening.minimum:f}" if listening.minimum else ""
+    least = ""
+    if listening.minimum:
+        least = f", from {money.format_number(listening.minimum, listening.country)}"
     return f"{listed([each.value for each in listening.topics])}{only}{least}"
 
 

@@ -154,7 +154,10 @@ def is_fine(facts: Facts) -> bool:
 
 def _filters(facts: Facts) -> str:
     only = f" · {one_line(facts['client'])} only" if facts["client"] else ""
-    return f"{only} · from {one_line(facts['minimum'])}" if facts["minimum"] else only
+    if not facts["minimum"]:
+        return only
+    least = money.format_number(Decimal(facts["minimum"]), facts["country"])
+    return f"{only} · from {least}"
 
 
 def _sum_line(name: str, group: Facts, what: str, country: str) -> str:

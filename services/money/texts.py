@@ -130,6 +130,15 @@ def format_amount(value: Decimal, currency: str, country: str = "") -> str:
     return shown.replace(sign, f"{currency}{blank}")
 
 
+def format_number(value: Decimal, country: str = "") -> str:
+    """Write a number that is no amount of a currency, as "1,250.5", every digit of it."""
+    with localcontext(prec=_EVERY_DIGIT):
+        written: str = numbers.format_decimal(
+            value.normalize(), locale=_locale(country), decimal_quantization=False
+        )
+    return written
+
+
 def format_rate(rate: Decimal, country: str = "") -> str:
     """Write a rate in per cent, as "20%" or "6.25%", every digit of it."""
     written: str = numbers.format_percent(

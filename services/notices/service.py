@@ -33,6 +33,7 @@ class Listening:
     layout: Layout = Layout.BROADCAST
     rhythm: Rhythm = field(default_factory=Rhythm)
     zone: str = ""  # the rhythm's, or the organisation's, as people know it
+    country: str = ""  # the organisation's, by which numbers are written
     set_by: str = ""
     set_at: datetime | None = None
     paused_because: str = ""
@@ -312,6 +313,7 @@ async def _read(session: Session, connection: Connection, found: Subscription) -
         layout=found.layout,
         rhythm=found.rhythm,
         zone=found.digest_zone or days.name_of_zone(connection.time_zone),
+        country=connection.country,
         set_by=found.set_by,
         set_at=found.set_at,
         paused_because=found.paused_because,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from services import money
 from services.clients.paymo import Invoice, Payment, PaymoClient, PaymoClients
 from services.errors import (
     AlreadyRequested,
@@ -189,7 +190,11 @@ class RestoreStep(ExportTaskStep):
         kept, former = deletions.said(made), _former(about)
         lost = [*await deletions.lost(self._paymo(about), former, made)]
         if made.total != former.total:
-            lost.append(f"Its total is {made.total:f} now, where it was {former.total:f}.")
+            total, was = (
+                money.format_amount(each.total, export.currency, about.connection.country)
+                for each in (made, former)
+            )
+            lost.append(f"Its total is {total} now. It was {was}.")
         async with self.database.sessions.begin() as session:
             await lifecycle.finish(session, about.task, {_MADE: made.id})
             facts = notices.common_facts(export, about.connection, self.links)

@@ -152,6 +152,14 @@ def test_five_lines_are_drawn_with_title_description_and_amounts_apart() -> None
     assert "3 more" in text_in(found)
 
 
+def test_quantities_are_written_as_the_amounts_beside_them() -> None:
+    line = InvoiceLine("Hours", Decimal("1250.50"), Decimal(80), Decimal(100040), Decimal(0))
+    picture = replace(samples.picture("Acme Ltd"), lines=(line,), currency="EUR", country="DE")
+
+    said = text_in(drawn(GOOD, picture=picture)).replace("\u00a0", " ")
+    assert "1.250,5 × 80,00 € = *100.040,00 €*" in said
+
+
 async def test_a_press_on_red_changes_what_is_seen_first_and_exports_nothing(walk: Walk) -> None:
     form = await walk.form("INV-1")
     await walk.town.slack.choose("Anna", form.id, "account", "Other Revenue (260)")

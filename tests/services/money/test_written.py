@@ -9,7 +9,7 @@ from babel.numbers import get_currency_symbol, get_territory_currencies
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.money import country_name, format_amount, format_day, format_rate
+from services.money import country_name, format_amount, format_day, format_number, format_rate
 
 TODAY = date(2026, 11, 28)
 
@@ -104,3 +104,19 @@ def test_no_digit_of_an_amount_is_lost(amount: Decimal, currency: str, country: 
 )
 def test_a_country_is_named(country: str, name: str) -> None:
     assert country_name(country) == name
+
+
+@pytest.mark.parametrize(
+    ("number", "country", "written"),
+    [
+        ("3.00", "GB", "3"),
+        ("1250.5", "GB", "1,250.5"),
+        ("1250.5", "DE", "1.250,5"),
+        ("1234567", "IN", "12,34,567"),
+        ("0.000125", "", "0.000125"),
+    ],
+)
+def test_a_number_has_every_digit_and_the_country_s_marks(
+    number: str, country: str, written: str
+) -> None:
+    assert format_number(Decimal(number), country) == written
