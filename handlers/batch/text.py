@@ -158,6 +158,13 @@ def group_lines(group: BatchGroup) -> Iterator[str]:
         yield f"… and {len(group.lines) - most} more"
 
 
+def first_lines(lines: Sequence[BatchLine], most: int) -> Iterator[str]:
+    """Name the first invoices, and say how many more there are."""
+    yield from map(invoice_line, lines[:most])
+    if len(lines) > most:
+        yield f"… and {len(lines) - most} more"
+
+
 def invoice_line(line: BatchLine) -> str:
     """Name an invoice, its client and its total."""
     return f"{short_name(line.number)} · {short_name(line.client_name)} · {one_line(line.total)}"

@@ -13,10 +13,10 @@ from handlers.batch.text import (
     box_label,
     drafts_text,
     failure_lines,
+    first_lines,
     former_text,
     group_heading,
     group_lines,
-    invoice_line,
     missing_text,
     more_missing_text,
     needs_text,
@@ -275,14 +275,12 @@ def _report(form: BatchForm) -> list[Block]:
             [blocks.button(fix, names.FIX_FAILED, form.batch_id, style="primary")]
         )
     if awaiting := form.sent_as(ExportState.AWAITING):
-        lines = map(invoice_line, awaiting[:_MOST_AWAITING])
+        lines = first_lines(awaiting, _MOST_AWAITING)
         drawn += blocks.paragraphs(["*Waiting for approval*", *lines])
     if different:
         drawn += blocks.paragraphs(failure_lines("*Exported with a difference*", different))
     for group in form.groups:
         drawn += blocks.paragraphs(group_lines(group))
     if exported := form.sent_as(ExportState.EXPORTED):
-        drawn += blocks.paragraphs(
-            ["*Exported*", *(invoice_line(each) for each in exported[:MOST_LINES])]
-        )
+        drawn += blocks.paragraphs(["*Exported*", *first_lines(exported, MOST_LINES)])
     return drawn

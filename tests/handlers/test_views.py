@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from handlers import blocks, names
+from handlers.batch.views import batch_view
 from handlers.blocks import grouped, listed
 from handlers.connect.text import connected_text, swept_text
 from handlers.connect.views import connect_view, ending_view, farewell_view
@@ -22,7 +23,7 @@ from handlers.settings.views import settings_view
 from handlers.words import parse
 from services.errors import NotAllowed, NotConnected
 from services.model.connection import ConnectionState
-from services.model.export import ExportState
+from services.model.export import BatchState, ExportState
 from services.model.people import Option, OptionGroup, Role
 from services.sync.run import Swept
 from tests.handlers import samples
@@ -35,6 +36,7 @@ from tests.handlers.judging import (
     judge_words,
     said,
 )
+from tests.handlers.test_batches import form, lines
 
 Draw = Callable[[str], dict[str, Any]]
 LONG_METADATA = 3000
@@ -283,3 +285,15 @@ def test_the_goodbye_names_both_sides_in_order_and_what_stays() -> None:
 
     assert text.index("First at Xero") < text.index("Then at Paymo") < text.index("What stays")
     assert "nothing is exported twice" in text
+
+
+def test_a_report_of_a_batch_that_names_not_all_says_how_many_more() -> None:
+    sent = (
+        *lines("INV-1", 42, ExportState.AWAITING),
+        *lines("INV-2", 305, ExportState.EXPORTED),
+    )
+    shown = said(batch_view(form("Acme", BatchState.DONE, groups=(), sent=sent)))
+
+    assert (shown.count("INV-1 · INV-1"), shown.count("INV-2 · INV-2")) == (30, 300)
+    assert "… and 12 more" in shown
+    assert "… and 5 more" in shown
