@@ -263,8 +263,9 @@ def test_each_cure_is_a_button_that_knows_its_export() -> None:
         ({"role": Role.VIEWER}, set()),
         (
             {"state": ConnectionState.BROKEN, "broken_side": "Xero", "role": Role.EXPORTER},
-            {"connect"},
+            set(),  # it says who reconnects it
         ),
+        ({"state": ConnectionState.BROKEN, "broken_side": "Xero"}, {"connect"}),
         ({"state": ConnectionState.ENDING}, set()),
     ],
 )
