@@ -18,7 +18,7 @@ from services.history.service import Done, History
 from services.mapping.checks import reds
 from services.model.export import Check, Colour
 from services.model.notice import AGES
-from services.model.wording import listed
+from services.model.wording import listed, some_of
 
 _APP = "paymo-xero"
 _MOST_CHARACTERS = 300
@@ -190,13 +190,24 @@ def _changes(act: Done) -> str:
     names = dict.fromkeys([*act.before, *act.after])
     said = [
         f"{_SETTINGS.get(name) or escape(name.replace('_', ' '))} "
-        f"{_value(name, act.before.get(name))} {_ARROW} {_value(name, act.after.get(name))}"
+        f"{_change(name, act.before.get(name), act.after.get(name))}"
         for name in names
         if name != "side" and act.before.get(name) != act.after.get(name)
     ]
     more = f" and {len(said) - _MOST_DETAILS} more" if len(said) > _MOST_DETAILS else ""
     shown = blocks.shorten(", ".join(said[:_MOST_DETAILS]), _MOST_CHARACTERS)
     return f": {shown}{more}" if shown else ""
+
+
+def _change(name: str, before: Any, after: Any) -> str:
+    """Of a list say who came and who went: of many people the first are the same ones."""
+    if not isinstance(before, list) or not isinstance(after, list):
+        return f"{_value(name, before)} {_ARROW} {_value(name, after)}"
+    ways = (("added", after, before), ("removed", before, after))
+    moved = [
+        (way, [_value(name, each) for each in some if each not in rest]) for way, some, rest in ways
+    ]
+    return ", ".join(f"{way} {some_of(those)}" for way, those in moved if those) or "reordered"
 
 
 def _value(name: str, value: Any) -> str:

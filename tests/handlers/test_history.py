@@ -170,6 +170,18 @@ def test_c33_a_sentence_says_who_did_what_and_what_changed(act: Done, words: str
     assert sentence_of(act, history()) == words
 
 
+def test_of_many_people_those_are_named_who_came_or_went() -> None:
+    many = [f"U{nth:03}" for nth in range(60)]
+    act = done(
+        "settings_changed",
+        before={"exporters": many, "viewers": ["UX"]},
+        after={"exporters": [*many[:30], *many[31:], "UNEW"], "viewers": []},
+    )
+
+    said = "exporters added <@UNEW>, removed <@U030>, viewers removed <@UX>"
+    assert sentence_of(act, history()) == f"<@UANNA> changed the settings: {said}"
+
+
 def test_what_only_the_log_needs_is_not_read_aloud() -> None:
     snapshot = {f"field_{nth}": nth for nth in range(20)}
     act = done("invoice_deleted", by="", before=snapshot, after={"in_paymo": "deleted"})
