@@ -1,9 +1,10 @@
 """Subscribing channels, by command or in a modal, and posting their notifications."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 import structlog
@@ -317,21 +318,31 @@ class SlackNoticeBoard:
     async def post(self, message: Message) -> Spot:
         """Post one notice and return its spot."""
         client = await self.clients.client(message.workspace_id)
-        with slack_refusals():
-            try:
-                answer = await _post(client, message, drawn(message))
-            except SlackApiError as refusal:
-                if code_of(refusal) not in _BLOCKS_REFUSED:
-                    raise
-                log.warning("blocks_refused", kind=message.kind, refusal=code_of(refusal))
-                answer = await _post(client, message, drawn(message, plainly=True))
+        answer = await _sent(message, partial(_post, client, message))
         return Spot(text_in(answer, "channel"), text_in(answer, "ts"))
 
     async def redraw(self, message: Message, spot: Spot) -> None:
-        """Draw an invoice's card again in place."""
+        """Draw a notice again in place."""
         client = await self.clients.client(message.workspace_id)
-        with slack_refusals():
-            await client.chat_update(channel=spot.channel_id, ts=spot.ts, **drawn(message))
+
+        async def update(drawn_as: dict[str, Any]) -> AsyncSlackResponse:
+            return await client.chat_update(channel=spot.channel_id, ts=spot.ts, **drawn_as)
+
+        await _sent(message, update)
+
+
+async def _sent(
+    message: Message, send: Callable[[dict[str, Any]], Awaitable[AsyncSlackResponse]]
+) -> AsyncSlackResponse:
+    """Send it as it is drawn, and in words alone where the workspace takes no such blocks."""
+    with slack_refusals():
+        try:
+            return await send(drawn(message))
+        except SlackApiError as refusal:
+            if code_of(refusal) not in _BLOCKS_REFUSED:
+                raise
+            log.warning("blocks_refused", kind=message.kind, refusal=code_of(refusal))
+            return await send(drawn(message, plainly=True))
 
 
 async def _post(

@@ -84,10 +84,11 @@ def manage_text(team_id: str, app_id: str) -> str:
 
 def text_of(message: Message) -> str:
     """Return the notice's text, and who settled since what it asked for."""
-    return f"{_happened(message)}{_settled(message.facts.get('done'))}"
+    return f"{_happened(message)}{settled_text(message.facts.get('done'))}"
 
 
-def _settled(settled: Facts | None) -> str:
+def settled_text(settled: Facts | None) -> str:
+    """Say on a line of its own who settled what was asked, how and when; "" while it is open."""
     if not settled:
         return ""
     who = f"<@{settled['by']}>" if settled["by"] else "The app"

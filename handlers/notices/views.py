@@ -7,7 +7,7 @@ from handlers import blocks, names
 from handlers.blocks import Block, one_line
 from handlers.buttons import breaker_buttons, button, buttons, open_links
 from handlers.notices.subscribed import MINIMUM_MEANS, list_text, paused_text, resume_hint
-from handlers.notices.text import Facts, card_lines, manage_text, text_of
+from handlers.notices.text import Facts, card_lines, manage_text, settled_text, text_of
 from handlers.reconcile.text import is_fine
 from handlers.reconcile.views import digest_blocks, link_button
 from handlers.routing import Note
@@ -142,7 +142,8 @@ def drawn(message: Message, *, plainly: bool = False) -> dict[str, Any]:
 def notice_blocks(message: Message, *, plainly: bool = False) -> list[Block]:
     """Draw a notice: its text, then what can be done about it."""
     if message.kind is NoticeKind.DIGEST and not plainly:
-        drawn = digest_blocks(message.facts)
+        said = settled_text(message.facts.get("done")).strip()
+        drawn = [*digest_blocks(message.facts), *blocks.small_print(said)]
     else:
         drawn = blocks.paragraphs(text_of(message).split("\n"))
     about = message.facts.get("connection_id", 0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -31,6 +31,7 @@ _OF_CONNECTION = (
     NoticeKind.AUTO_EXPORT_PAUSED,
     NoticeKind.HEALTH,
     NoticeKind.CHANNEL_PAUSED,
+    NoticeKind.DIGEST,
 )
 # Which news end which earlier ones of the same invoice, or of the same connection, and how.
 _DRIFTED = (NoticeKind.INVOICE_DRIFTED,)
@@ -114,6 +115,11 @@ async def _mark(
         .with_for_update()
         .execution_options(populate_existing=True)
     )
+    if NoticeKind.DIGEST in settled.kinds:
+        # Each channel's newest: a daily digest of years would keep everything else there waiting.
+        digests = Notice.kind == NoticeKind.DIGEST
+        newest = select(func.max(Notice.id)).where(_is_about(connection, settled), digests)
+        told = told.where(or_(~digests, Notice.id.in_(newest.group_by(Notice.channel_id))))
     if settled.source:
         told = told.where(Notice.source.startswith(settled.source, autoescape=True))
     if about:

@@ -137,7 +137,6 @@ async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_compari
     await walk.type("subscribe digest")
     await subscribed(walk)
     today = datetime.now(UTC).date()
-    month = f"{today:%Y-%m}"
     # As if this month were over, and today its last day.
     core = walk.town.program.core
     async with core.database.sessions.begin() as session:
@@ -150,13 +149,16 @@ async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_compari
 
     told = await walk.notice("digest")
     (file,) = await walk.town.slack.wait_for(lambda: files_of(walk))
-    assert file.name == f"paymo-xero-{month}.csv"
+    assert file.name == f"paymo-xero-{today:%Y-%m}.csv"
     await walk.town.slack.press("Anna", told, "reconcile")
     await walk.modal_saying("all 1 agree at ")
 
     assert "*Differences:* the one " in told.text
     assert "*Overdue:* nothing" in told.text
     assert {"data_visualization", "data_table"} <= {each["type"] for each in told.blocks}
+    await walk.close()
+    await walk.disconnect()
+    assert "> disconnected it · " in await walk.without("reconcile", told)
     assert told.metadata is not None
     assert set(told.metadata["event_payload"]) == {"connection_id", "tenant_id"}
 
