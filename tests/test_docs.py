@@ -202,6 +202,7 @@ def test_every_permission_has_its_reason() -> None:
     assert set(_ROW.findall(scopes)) == set(asked["oauth_config"]["scopes"]["bot"])
     for name in asked["settings"]["event_subscriptions"]["bot_events"]:
         assert f"`{name}`" in events
+    assert "`connections:write`" in page
     assert set(_ROW.findall(section(page, "Xero"))) == xero
 
 
