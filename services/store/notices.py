@@ -26,6 +26,7 @@ _ENDED = {
     InvoiceState.VOIDED: "voided",
     InvoiceState.UNDONE: "undone",
 }
+_OVER_IN_XERO = {"DELETED": "deleted", "VOIDED": "voided"}
 _TRIAL = timedelta(minutes=1)  # longer than Slack takes for a message
 _DRAFTS = frozenset({"DRAFT", "SUBMITTED"})  # not approved in Xero yet
 # A payment counts as soon as it is known and until it is known to be gone.
@@ -381,6 +382,8 @@ def _edited_in(export: Export) -> list[str]:
 def _state(export: Export, paid: Decimal, left: Decimal) -> str:
     if export.invoice_state in _ENDED:
         return _ENDED[export.invoice_state]
+    if export.xero_seen_status in _OVER_IN_XERO:  # whether Paymo follows, or not yet, or never
+        return _OVER_IN_XERO[export.xero_seen_status]
     if export.state is ExportState.DIFFERENT:
         return "different"
     if left <= 0:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from handlers.notices.views import card_of
 from services.errors import ServiceError
 from services.model.invoice import InvoiceState, PaymentState
 from tests.services.bridge import ANNA, Bridge, reply_to
@@ -264,6 +265,11 @@ async def test_e52_money_typed_by_hand_is_asked_about_first(bridge: Bridge) -> N
     assert await told(bridge) == ["invoice_voided"]
     facts = (await bridge.notices())[-1][1]
     assert (facts["in_paymo"], facts["hand_typed"]) == ("asked", "20")
+    found = await bridge.forms.card(ANNA, invoice.number)
+    assert found is not None
+    said, drawn = card_of(found[0])
+    assert "*Voided*" in said  # though Paymo has it still
+    assert "undo" not in str(drawn)
 
 
 @pytest.mark.parametrize(
