@@ -23,13 +23,14 @@ from bot.wiring import Core, now, open_core, open_database, open_remote
 from handlers.blocks import render_plain
 from handlers.reconcile.text import found_lines, linked_text
 from services.errors import ServiceError
+from services.lifecycle.export import judge_again
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.model.wording import has_facts
 from services.reconcile.relinking import Relinking
 from services.store import access, connections, schedules, workspaces
 from services.store.engine import CannotOpen, Session, connect, rotate
-from services.store.tables import Connection, Workspace
+from services.store.tables import Connection, Export, Workspace
 from services.store.upkeep import is_current
 
 T = TypeVar("T")
@@ -248,7 +249,8 @@ async def _set_owner(settings: Settings, name: str, user_id: str) -> list[str]:
     async with _named(settings, name) as (session, workspace):
         found = await access.list_in(session, workspace.id)
         for each in found:
-            await access.change_owner(session, each, user_id, access.ORDERED, now())
+            if await access.change_owner(session, each, user_id, access.ORDERED, now()):
+                await judge_again(session, Export.connection_id == each.id, now())
         return [each.organisation_name or "Xero" for each in found]
 
 

@@ -27,12 +27,13 @@ from services.connect.links import (
     why_not_allowed,
 )
 from services.errors import Forbidden, NotConnected, ServiceError, Throttled, Unavailable
+from services.lifecycle.export import judge_again
 from services.model import wording
 from services.model.connection import ConnectionState, Organisation
 from services.model.wording import Command, Typed
 from services.store import access, connections, grants, links
 from services.store.engine import Database
-from services.store.tables import Connection, Grant, OneTimeLink
+from services.store.tables import Connection, Export, Grant, OneTimeLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,10 @@ class XeroPages:
             else:
                 connection = await connections.get(session, visit.link.connection_id)
                 require_open(connection)
-            await access.require_connector(session, connection, visit.link.user_id, self.now())
+            former, now = connection.owner_id, self.now()
+            await access.require_connector(session, connection, visit.link.user_id, now)
+            if connection.owner_id != former:  # who may approve what waits has changed
+                await judge_again(session, Export.connection_id == connection.id, now)
             before = consents.held_by(connection)
             connection.tenant_id, connection.xero_connection_id = tenant.tenant_id, tenant.id
             connection.organisation_name, connection.country = found.name, found.country_code

@@ -5,18 +5,21 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from services.model.export import ExportState
 from services.model.notice import NoticeKind
 from services.store.engine import Database
-from services.store.tables import AuditEntry, Connection, Notice
+from services.store.tables import AuditEntry, Connection, Export, Notice
 from tests.bot.program import NEEDED, run
 from tests.databases import KEY, open_database
-from tests.services.store_seeds import connected
+from tests.services.store_seeds import connected, export_of
 
 
 async def seeded(url: str) -> Database:
     """Open a database with a connection of U1 in T1."""
     database = open_database(url)
-    await connected(database, organisation_name="Maple Books")
+    connection = await connected(database, organisation_name="Maple Books")
+    async with database.sessions.begin() as session:
+        session.add(export_of(connection, state=ExportState.AWAITING, due_at=None))
     return database
 
 
@@ -33,7 +36,9 @@ async def test_a_new_owner_is_told_and_written_down(sqlite_url: str, tmp_path: P
         connection = (await session.scalars(select(Connection))).one()
         told = (await session.scalars(select(Notice).order_by(Notice.channel_id))).all()
         audit = (await session.scalars(select(AuditEntry))).all()
+        waiting = (await session.scalars(select(Export))).one()
     await database.close()
+    assert waiting.state is ExportState.QUEUED  # whoever may approve it now is asked
     assert (connection.owner_id, connection.exporters) == ("U7", ["U1"])
     assert [each.channel_id for each in told] == ["U1", "U7"]
     assert {each.kind for each in told} == {NoticeKind.OWNER_CHANGED}

@@ -7,14 +7,16 @@ import pytest
 from services.connect.checklists import Checklist
 from services.errors import NotAllowed, ServiceError
 from services.model.connection import ConnectionState
+from services.model.export import ExportState
 from services.model.notice import NoticeKind
 from services.model.people import Role
 from services.model.wording import Member
 from services.settings.service import AccessService
 from services.store.engine import Database
-from services.store.tables import AccessRequest, AuditEntry, Connection, Notice
+from services.store.tables import AccessRequest, AuditEntry, Connection, Export, Notice
 from tests.services.bridge import ANNA, BEN, Deaf
 from tests.services.connecting import Connecting, nonce_of
+from tests.services.store_seeds import export_of
 
 DAYS = 7
 
@@ -61,9 +63,13 @@ async def test_an_exporter_who_waited_becomes_the_owner_and_the_former_is_told(
     await stand.change(await the_one(stand), state=state, broken_side=side)
     await waited(stand)
     checklist = await opened(stand)
+    async with stand.database.sessions.begin() as session:
+        session.add(export_of(await the_one(stand), state=ExportState.AWAITING, due_at=None))
     await stand.press(nonce_of(checklist.xero_link), stand.maple, user="person-two")
 
     connection = await the_one(stand)
+    [waiting] = await stand.rows(Export)
+    assert waiting.state is ExportState.QUEUED  # whoever may approve it now is asked
     assert (connection.owner_id, connection.exporters) == ("U2", ["U1"])
     assert connection.state is ConnectionState.ACTIVE
     told = [each for each in await stand.rows(Notice) if each.kind is NoticeKind.OWNER_CHANGED]
