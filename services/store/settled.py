@@ -89,10 +89,10 @@ async def settle(
     session: AsyncSession, connection: Connection, settled: Settled, now: datetime
 ) -> None:
     """Have every message that asked for it drawn again, in channels and where people read it."""
-    await people.outdate(session, connection, now)
     export_id = settled.export_id
     about = [await session.get_one(Export, export_id)] if export_id is not None else []
     await _mark(session, connection, settled, about, now)
+    await people.outdate(session, connection, now)  # after the messages, as in `enqueue_all`
 
 
 async def _mark(
