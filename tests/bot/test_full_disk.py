@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.bot.program import NEEDED, serving
 from tests.databases import KEY, open_database
@@ -21,6 +22,7 @@ async def until(http: httpx.AsyncClient, url: str, status: int) -> None:
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.thorough
 async def test_a_full_disk_is_no_readiness_and_no_flood_of_tracebacks(
     sqlite_url: str, tmp_path: Path
 ) -> None:

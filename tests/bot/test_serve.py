@@ -25,6 +25,7 @@ async def test_it_migrates_serves_and_stops_cleanly_when_told(tmp_path: Path) ->
     assert (tmp_path / "paymo-xero.db").exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", ["http", "socket"])
 async def test_it_answers_while_what_began_is_still_running(tmp_path: Path, way: str) -> None:
     slack = SlackWorld()

@@ -107,6 +107,7 @@ async def test_each_knows_its_own_answer_whatever_xero_made_of_its_number(
         assert made.url == ("" if words else bridge.links.paymo(each.paymo_invoice_id))
 
 
+@pytest.mark.thorough
 async def test_while_xero_is_down_one_group_gets_lost_at_a_time(bridge: Bridge) -> None:
     """What is left waits longer each time, and goes once Xero is well again."""
     invoices(bridge, 51, prefix=LONG)

@@ -214,6 +214,7 @@ async def test_a_payment_that_paymo_never_takes_asks_a_person(bridge: Bridge) ->
     assert copies(bridge) == [Decimal(40)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_a_copy_that_paymo_never_lets_go_is_said(bridge: Bridge, method: str) -> None:
     """After a day; and it is taken up again in the night, when that helps by then."""

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import datetime, timedelta
 
+import pytest
+
 from sandbox.serving import Seen
 from services.store import mirror
 from services.store.engine import Database
@@ -64,6 +66,7 @@ async def test_every_hour_what_changed_is_one_call(bridge: Bridge) -> None:
     assert await known(bridge, added) == ("New Ltd", True)
 
 
+@pytest.mark.thorough
 async def test_a_night_brings_everything_once(bridge: Bridge) -> None:
     gone = next(iter(bridge.xero.books.contacts))
     del bridge.xero.books.contacts[gone]  # for good, as Xero's own people can

@@ -215,6 +215,7 @@ async def test_an_invoice_deleted_in_paymo_is_told_at_once_and_leaves_the_menus(
     assert [each.status for each in stand.bridge.xero.books.invoices.values()] == ["AUTHORISED"]
 
 
+@pytest.mark.thorough
 async def test_many_deletions_at_once_are_all_told_with_the_next_look(stand: Stand) -> None:
     acme = next(iter(stand.company.clients.values()))
     for number in range(20, 33):
