@@ -149,8 +149,8 @@ async def test_e65_a_killed_channel_pauses_and_tells_who_subscribed_it(quick_wal
     await walk.export("INV-1")
     direct = walk.town.slack.direct("Anna")
     await walk.notice("invoice_exported", channel=direct.id)
-    said = " ".join(each.text for each in walk.town.slack.messages(direct.id))
-    assert "paused" in said
+    paused = await walk.notice("channel_paused", channel=direct.id)
+    assert "paused" in paused.text
     assert walk.refused() == ["is_archived"]
     walk.town.slack.wire.entries.clear()
 
