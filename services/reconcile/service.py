@@ -39,6 +39,7 @@ from services.store import connections, mirror, notices, reconciling, schedules
 from services.store.engine import Database, Session
 from services.store.notices import Notification
 from services.store.reconciling import Period
+from services.store.settled import Settled, settle
 from services.store.tables import Connection, Task
 
 log = structlog.get_logger(__name__)
@@ -207,6 +208,7 @@ class ReconcileStep(OneOffStep):
             digest = Digest(period, heard, figures, client.name if client else "", problem)
             facts = digest_facts(connection, digest, report, now)
             wanted = Notification(NoticeKind.DIGEST, period.source, facts, also=[heard.channel_id])
+            await settle(session, connection, _former(period, facts["month"]), now)
             await notices.enqueue(session, connection, wanted, now)
         turn.nudge(Job.NOTICES, connection.workspace_id)
         if report is not None and heard.digest_every is Every.MONTHLY:
@@ -309,6 +311,13 @@ async def ask_digest(
 def _period_in(task: Task) -> Period:
     first, after = (date.fromisoformat(task.data[name]) for name in ("first", "after"))
     return Period(task.data["subscription_id"], first, after)
+
+
+def _former(period: Period, month: str) -> Settled:
+    """Return the channel's former digests of this month, which need their button no more."""
+    own, new = f"{period.subject}:", (period.source,)
+    what = "posted a newer digest"
+    return Settled((NoticeKind.DIGEST,), "", what, source=own, month=month, by_sources=new)
 
 
 def subject_of(month: str, user_id: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -64,6 +64,7 @@ class Settled:
     export_id: int | None = None
     payment_id: int | None = None
     source: str = ""  # how the sources of what was told begin
+    month: str = ""  # which a digest compared
     side: str = ""  # where an invoice was edited; "": on both
     by_sources: Collection[str] = ()  # the news themselves, where it is they that settle it
 
@@ -110,16 +111,14 @@ async def _mark(
             or_(Notice.ts != "", Notice.due_at.is_not(None)),
             Notice.source.not_in(settled.by_sources),
             or_(Notice.kind.not_in(PAYMENTS), _asks_about_payment()),
+            Notice.facts["done"].as_string().is_(None),
         )
         .order_by(Notice.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    if NoticeKind.DIGEST in settled.kinds:
-        # Each channel's newest: a daily digest of years would keep everything else there waiting.
-        digests = Notice.kind == NoticeKind.DIGEST
-        newest = select(func.max(Notice.id)).where(_is_about(connection, settled), digests)
-        told = told.where(or_(~digests, Notice.id.in_(newest.group_by(Notice.channel_id))))
+    if settled.month:
+        told = told.where(Notice.facts["month"].as_string() == settled.month)
     if settled.source:
         told = told.where(Notice.source.startswith(settled.source, autoescape=True))
     if about:
@@ -127,7 +126,7 @@ async def _mark(
     for notice in await session.scalars(told):
         is_other = settled.payment_id not in {None, notice.facts.get("payment_id")}
         is_other = is_other or settled.side not in {"", notice.facts.get("side")}
-        if is_other or "done" in notice.facts or not _asks(notice):
+        if is_other or not _asks(notice):
             continue
         said = {"by": settled.by, "what": settled.what, "at": now.isoformat()}
         notice.facts = {**notice.facts, "done": said}

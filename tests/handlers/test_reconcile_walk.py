@@ -163,6 +163,31 @@ async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_compari
     assert set(told.metadata["event_payload"]) == {"connection_id", "tenant_id"}
 
 
+async def test_a_digest_keeps_its_button_until_a_newer_one_of_its_month_or_the_end(
+    walk: Walk,
+) -> None:
+    await walk.type("subscribe digest")
+    await subscribed(walk)
+    core, today = walk.town.program.core, datetime.now(UTC).date()
+    last = today.replace(day=1) - timedelta(days=1)
+    told = []
+    for nth, after in enumerate([last, last + timedelta(days=1), last + timedelta(days=2)], 1):
+        async with core.database.sessions.begin() as session:
+            connection = (await session.scalars(select(Connection))).one()
+            heard = (await session.scalars(select(Subscription))).one()
+            period = Period(heard.id, after - timedelta(days=1), after)
+            await ask_digest(session, connection, period, datetime.now(UTC))
+        told.append(await walk.notice("digest", nth))
+
+    assert "The app posted a newer digest · " in await walk.without("reconcile", told[0])
+    of_last_month, of_this_month = walk.town.slack.messages("invoices")[-2:]
+    assert "'action_id': 'reconcile'" in str(of_last_month.blocks)
+    assert "'action_id': 'reconcile'" in str(of_this_month.blocks)
+    await walk.disconnect()
+    for each in told[1:]:
+        assert "> disconnected it · " in await walk.without("reconcile", each)
+
+
 async def lose_exports(walk: Walk) -> None:
     """Have the database know nothing of any export, and tell the owner so."""
     core = walk.town.program.core
