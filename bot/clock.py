@@ -43,27 +43,43 @@ class SteadyTime:
 
     wall: Callable[[], datetime]
     stopwatch: Callable[[], float] = time.monotonic  # seconds
-    lead: timedelta | None = None  # how far the clock is ahead of the stopwatch
+    lead: timedelta = field(init=False)  # how far the clock is ahead of the stopwatch
+    lost: timedelta = timedelta(0)  # by how much it was set back, until that is taken
+
+    def __post_init__(self) -> None:
+        """Begin with the machine's clock as it is."""
+        self.lead = self._read()[1]
 
     def __call__(self) -> datetime:
         """Return the time."""
-        now, lead = self._read()
-        if self.lead is None or lead - self.lead <= _JUMP:
-            self.lead = lead
-            return now
-        return now - (lead - self.lead)
+        now, jump = self._look()
+        return now - jump
 
     @property
     def held_back(self) -> timedelta:
         """Return how far the machine's clock has jumped ahead."""
-        lead = self._read()[1]
-        jump = lead - self.lead if self.lead is not None else timedelta(0)
-        return jump if jump > _JUMP else timedelta(0)
+        return self._look()[1]
 
     def accept(self, jump: timedelta) -> None:
         """Go by the machine's clock again, after it jumped so far."""
-        if self.lead is not None:
-            self.lead += jump
+        self.lead += jump
+
+    def take_lost(self) -> timedelta:
+        """Return by how much the machine's clock was set back since this was asked last."""
+        self._look()
+        lost, self.lost = self.lost, timedelta(0)
+        return lost
+
+    def _look(self) -> tuple[datetime, timedelta]:
+        """Return the machine's time and how far it jumped ahead; follow anything else."""
+        now, lead = self._read()
+        ahead = lead - self.lead
+        if ahead > _JUMP:
+            return now, ahead
+        if ahead < -_SET_BACK:
+            self.lost -= ahead
+        self.lead = lead
+        return now, timedelta(0)
 
     def _read(self) -> tuple[datetime, timedelta]:
         now = self.wall()
@@ -194,13 +210,11 @@ class Clock:
 
     async def _mind(self) -> None:
         """Notice by the monotonic clock that the machine's was set back or ahead, and repair it."""
-        ahead = self._ahead()
         await self._begin("look_back", self._look_back)
         while True:
             await asyncio.sleep(_GLANCE.total_seconds())
-            before, ahead = ahead, self._ahead()
-            if before - ahead > _SET_BACK:
-                self.owed += before - ahead
+            if lost := self.keeping.now.take_lost():
+                self.owed += lost
                 log.warning("clock_set_back", seconds=self.owed.total_seconds())
                 for job in self.scheduler.get_jobs():
                     job.modify(next_run_time=self.keeping.now())
@@ -222,11 +236,6 @@ class Clock:
         by = self.owed
         await self.keeping.set_back(by)
         self.owed -= by
-
-    def _ahead(self) -> timedelta:
-        """Return how far the clock is ahead of the stopwatch."""
-        since = timedelta(seconds=asyncio.get_running_loop().time())
-        return self.keeping.now() - _EPOCH - since
 
     async def tick(self) -> None:
         """Find what is due."""

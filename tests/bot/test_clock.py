@@ -177,6 +177,17 @@ def test_time_that_jumps_ahead_and_back_again_was_never_ahead() -> None:
     assert abs(now() - wall()) < SOON
 
 
+def test_a_set_back_right_after_a_jump_was_let_in_is_noticed() -> None:
+    wall = Wall()
+    now = SteadyTime(wall)
+    wall.off = WRONG
+    now.accept(now.held_back)
+    wall.off = timedelta(0)
+
+    assert abs(now.take_lost() - WRONG) < SOON
+    assert now.take_lost() == timedelta(0)
+
+
 async def test_the_clock_counts_what_is_left_undone(database: Database) -> None:
     wall = Wall()
     connection, clock = await connected(database), clock_of(database, wall, [])
