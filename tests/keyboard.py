@@ -45,7 +45,6 @@ class Keyboard:
     async def is_at(self, what: Locator) -> None:
         """Wait until the focus is there; a tab that closes late may take the window's own."""
         for _ in range(60):
-            await self.tour.page.bring_to_front()
             if await what.evaluate(_FOCUSED):
                 return
         pytest.fail(f"has not the focus: {what}")

@@ -296,6 +296,27 @@ async def test_a_menu_opens_and_stays_open_although_its_form_is_drawn_anew(
     await expect(contact).to_have_value("Acme ltd")
 
 
+async def test_a_field_that_comes_later_has_the_focus_as_if_it_had_been_there(
+    bench: Bench, page: Page
+) -> None:
+    """A form opens within Slack's three seconds, and is filled when everything is read."""
+
+    async def read_first(body: Json) -> None:
+        if "command" in body:
+            reading = modal({"type": "section", "text": words("Reading…")})
+            await bench.slack.views_open(trigger_id=body["trigger_id"], view=reading)
+
+    bench.reply = read_first
+    await page.get_by_role("textbox", name="Message #invoices").fill("/paymo-xero export 1")
+    await page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Test")
+    await expect(dialog.get_by_role("heading", name="Test")).to_be_focused()
+    view_id = (await dialog.get_attribute("data-view")) or ""
+    await bench.slack.views_update(view_id=view_id, view=form())
+
+    await expect(dialog.get_by_role("combobox", name="contact")).to_be_focused()
+
+
 async def test_a_form_is_filled_and_closed_by_keyboard(bench: Bench, page: Page) -> None:
     bench.reply = lambda body: serve(bench, body)
     composer = page.get_by_role("textbox", name="Message #invoices")

@@ -29,7 +29,8 @@ export function showModal(views, scene) {
   else if (place.view !== view.id) left.set(place.view, place);
   draw(view, { ...scene, where: view.id, values: view.state.values, errors: view.errors });
   if (!dialog.open) dialog.showModal();
-  if (place.view === view.id) restore(place);
+  const isFirst = place.waits && firstField();
+  if (place.view === view.id && !isFirst) restore(place);
   else if (left.has(view.id)) restore(left.get(view.id));
   else begin(view);
 }
@@ -63,11 +64,12 @@ function draw(view, scene) {
   );
 }
 
-/** Keep what was typed and not told yet, where the cursor stood, and what an open menu was asked. */
+/** Keep what was typed and not told yet, where the cursor stood, what an open menu was asked, and whether fields are still to come. */
 function remember() {
+  const waits = document.activeElement === dialog.querySelector("h2") && !firstField();
   const { key: held, asked } = document.activeElement?.dataset ?? {};
   const dirty = [...dialog.querySelectorAll("[data-dirty]")].map((field) => [field.dataset.key, field.value]);
-  return { view: dialog.dataset.view, held, asked, dirty, scroll: dialog.querySelector(".body")?.scrollTop ?? 0 };
+  return { view: dialog.dataset.view, waits, held, asked, dirty, scroll: dialog.querySelector(".body")?.scrollTop ?? 0 };
 }
 
 /** Start where Slack does: at the field that the app names, or the first; never at the way out. */
@@ -75,8 +77,11 @@ function begin(view) {
   const wanted = view.blocks.flatMap((block) => [block.element, block.accessory, ...(block.elements ?? [])].map((item) => [block, item]))
     .find(([, item]) => item?.focus_on_load);
   const named = wanted && byKey(`${wanted[0].block_id}/${wanted[1].action_id}`);
-  const first = dialog.querySelector(".body :is(input, select, textarea)");
-  (named ?? first ?? dialog.querySelector("h2")).focus({ preventScroll: !named });
+  (named ?? firstField() ?? dialog.querySelector("h2")).focus({ preventScroll: !named });
+}
+
+function firstField() {
+  return dialog.querySelector(".body :is(input, select, textarea)");
 }
 
 function restore(place) {
