@@ -154,15 +154,18 @@ def group_lines(group: BatchGroup) -> Iterator[str]:
         yield invoice_line(line)
         if _reason(line) and (group.verdict == Verdict.READY or place < _MOST_REASONS):
             yield f"      _{_reason(line)}_"
-    if len(group.lines) > most:
-        yield f"… and {len(group.lines) - most} more"
+    yield from _left_out(len(group.lines) - most)
 
 
 def first_lines(lines: Sequence[BatchLine], most: int) -> Iterator[str]:
     """Name the first invoices, and say how many more there are."""
     yield from map(invoice_line, lines[:most])
-    if len(lines) > most:
-        yield f"… and {len(lines) - most} more"
+    yield from _left_out(len(lines) - most)
+
+
+def _left_out(count: int) -> Iterator[str]:
+    if count > 0:
+        yield f"… and {count} more"
 
 
 def invoice_line(line: BatchLine) -> str:
@@ -190,5 +193,4 @@ def failure_lines(heading: str, failed: Sequence[BatchLine]) -> Iterator[str]:
     yield f"{heading} · _{_ONE}_"
     for line in failed[:_MOST_FAILED]:
         yield f"{invoice_line(line)}\n      _{_reason(line)}_"
-    if len(failed) > _MOST_FAILED:
-        yield f"… and {len(failed) - _MOST_FAILED} more"
+    yield from _left_out(len(failed) - _MOST_FAILED)

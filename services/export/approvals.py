@@ -19,7 +19,7 @@ from services.model.export import NEW_CONTACT, ExportState
 from services.model.invoice import Links
 from services.model.notice import NoticeKind
 from services.model.wording import Amount, Member, Moment, some_of
-from services.store import audit, connections, exports, mirror, notices
+from services.store import audit, connections, exports, mirror, notices, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Session
 from services.store.settled import APPROVALS, Settled, settle
@@ -136,6 +136,19 @@ async def approve(
     await settle(session, connection, said, press.at)
     entry = AuditNote("export_approved", press.at, press.by, export.id, after=after)
     audit.record(session, connection, entry)
+
+
+async def stop_automatic(
+    session: Session, connection: Connection, reason: str, by: str, now: datetime
+) -> None:
+    """Switch automatic export off, with what it queued; nobody is asked to approve that any more.
+
+    `by` is "" where the app did it.
+    """
+    for each in await lifecycle.stop_automatic(session, worklists.queued_by(connection), reason):
+        over = Settled(APPROVALS, by, "turned off automatic export", each.id)
+        await settle(session, connection, over, now)
+    connection.auto_export = False
 
 
 def _why_over(export: Export, connection: Connection) -> str:

@@ -27,6 +27,7 @@ from services.lifecycle import export as lifecycle
 from services.mapping.case import adding_of, email_of
 from services.mapping.checks import taken_texts
 from services.mirror.lists import contact_row
+from services.model.days import CLOCKS_DIFFER
 from services.model.export import NEW_CONTACT, RefusalCode
 from services.model.invoice import Links
 from services.model.wording import Amount
@@ -39,7 +40,6 @@ log = structlog.get_logger(__name__)
 
 _NOW = timedelta(0)
 _FRESH = timedelta(minutes=1)
-_EARLIER = timedelta(days=1)  # Xero's clock is another one, and may be wrong, as may ours
 _HELD = re.compile(
     r"already|unique|assigned|another contact|archived|exist|in use|duplicat", re.IGNORECASE
 )
@@ -62,7 +62,7 @@ class ExistingInvoices:
         xero = self._client(connection)
         number, reference = _sent(export, "InvoiceNumber"), _sent(export, "Reference")
         try:
-            since = min(export.requested_at, export.sent_at or export.requested_at) - _EARLIER
+            since = min(export.requested_at, export.sent_at or export.requested_at) - CLOCKS_DIFFER
             found = await xero.find_own(number, reference, since)
         except (Rejected, NotFound) as refusal:
             raise _unfindable(connection, export) from refusal
@@ -79,7 +79,7 @@ class ExistingInvoices:
         if not may_be_unseen(connection, export.sent or {}):
             return None
         day, reference = _sent(export, "Date"), _sent(export, "Reference")
-        since = datetime.fromisoformat(day).replace(tzinfo=UTC) - _EARLIER
+        since = datetime.fromisoformat(day).replace(tzinfo=UTC) - CLOCKS_DIFFER
         try:
             found = await self._client(connection).find_own("", reference, since)
         except (Rejected, NotFound) as refusal:

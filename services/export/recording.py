@@ -9,7 +9,7 @@ from typing import Protocol
 from services import compare, money
 from services.clients.xero import NewLine, XeroClients, XeroInvoice
 from services.errors import Lost, Unavailable
-from services.export import checking, courtesies
+from services.export import approvals, checking, courtesies
 from services.export.checking import Recheck
 from services.export.claims import WIDEST
 from services.export.refusals import Refused
@@ -27,7 +27,6 @@ from services.model.wording import Amount, situated
 from services.store import audit, connections, exports, notices, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
-from services.store.settled import APPROVALS, Settled, settle
 from services.store.tables import Connection, Export
 
 _STOPPED = (
@@ -281,11 +280,7 @@ class Recorder:
         numbers = await worklists.list_failed_run(session, connection)
         if not numbers:
             return
-        stopped = await lifecycle.stop_automatic(session, worklists.queued_by(connection), _STOPPED)
-        for each in stopped:
-            over = Settled(APPROVALS, "", "turned off automatic export", each.id)
-            await settle(session, connection, over, self.now())
-        connection.auto_export = False
+        await approvals.stop_automatic(session, connection, _STOPPED, "", self.now())
         facts = {"numbers": numbers, "owner": connection.owner_id}
         notification = notices.Notification(
             kind=NoticeKind.AUTO_EXPORT_PAUSED,

@@ -32,9 +32,9 @@ async def copy_contacts(
     """Copy what changed, or everything where that was not done since the last night."""
     async with database.sessions() as session:
         known = await connections.get(session, connection_id)
-        ids = await mirror.list_ids(session, connection_id, tables.Contact)
-    is_night_over = _is_night_over(known, now) and not xero.allowance.is_short
-    since = None if is_night_over else _since(known, now)
+        is_night_over = _is_night_over(known, now) and not xero.allowance.is_short
+        since = None if is_night_over else _since(known, now)
+        ids = set() if since else await mirror.list_ids(session, connection_id, tables.Contact)
     found = await xero.contacts(changed_since=since, known=ids)
     async with database.sessions.begin() as session:
         row = await connections.get(session, connection_id)

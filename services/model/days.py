@@ -13,6 +13,7 @@ _LEFT_OUT = str.maketrans("", "", " .-")
 _TICKS = re.compile(r"/Date\((-?\d{1,15})(?:[+-]\d{4})?\)/")
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:[T ].*)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CLOCKS_DIFFER = timedelta(days=1)  # at most, between a remote system and us
 _FIRST_YEAR = 1900  # earlier ones stand for "none", and leave no room to count back from
 _LAST_YEAR = 9998
 

@@ -7,8 +7,9 @@ from decimal import Decimal, InvalidOperation
 
 from services import money
 from services.errors import AlreadyRequested, NotAccepted, NotConnected, NotFound, ServiceError
+from services.export.approvals import stop_automatic
 from services.jobs.runner import Work
-from services.lifecycle.export import judge_again, stop_automatic
+from services.lifecycle.export import judge_again
 from services.lifecycle.task import ask_again
 from services.matching.suggestions import tax_option
 from services.model.export import UNTAXED
@@ -19,7 +20,7 @@ from services.model.wording import Amount, Command, Member, Moment, Typed
 from services.store import access, audit, connections, matches, people, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
-from services.store.settled import APPROVALS, Settled, settle
+from services.store.settled import Settled, settle
 from services.store.tables import AccessRequest, Connection, Export
 
 _KNOWN = {
@@ -133,11 +134,7 @@ class SettingsService:
         if wanted == connection.auto_export:
             return
         if not wanted:
-            stopped = await stop_automatic(session, worklists.queued_by(connection), _SWITCHED_OFF)
-            for each in stopped:
-                over = Settled(APPROVALS, by, "turned off automatic export", each.id)
-                await settle(session, connection, over, now)
-            connection.auto_export = False
+            await stop_automatic(session, connection, _SWITCHED_OFF, by, now)
             return
         clean = await worklists.count_clean(session, connection)
         if clean < worklists.NEEDED:

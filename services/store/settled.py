@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -210,7 +210,9 @@ async def follow(
     await _mark(session, connection, over, about, now)
 
 
-async def outdate_cards(session: AsyncSession, export_ids: Collection[int], now: datetime) -> None:
+async def outdate_cards(
+    session: AsyncSession, export_ids: Collection[int] | Select[int], now: datetime
+) -> None:
     """Have the invoices' cards redrawn, also in channels that don't get the event."""
     await session.execute(
         update(Card)
@@ -227,12 +229,7 @@ async def outdate_offers(session: AsyncSession, connection: Connection, now: dat
         Export.invoice_state == InvoiceState.LIVE,
         or_(Export.xero_due.is_(None), Export.xero_due != 0),
     )
-    await session.execute(
-        update(Card)
-        .where(Card.export_id.in_(unpaid))
-        .values(**leases.wanted(Card, now), tries=0)
-        .execution_options(synchronize_session=False)
-    )
+    await outdate_cards(session, unpaid, now)
 
 
 async def take_card(session: AsyncSession, workspace_id: int, now: datetime) -> Card | None:

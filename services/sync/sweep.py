@@ -21,6 +21,7 @@ from services.lifecycle import invoice as lifecycle
 from services.lifecycle import payment
 from services.model import chunks
 from services.model.connection import few_calls
+from services.model.days import CLOCKS_DIFFER
 from services.model.invoice import InvoiceState, Links, PaymentKind, PaymentState, Settlement
 from services.model.jobs import Job
 from services.model.people import ReplyTarget
@@ -34,7 +35,6 @@ from services.sync.deletions import run_unsettled
 from services.sync.run import SweepRun, Swept, SyncScreen, settlements_of
 
 _OVERLAP = timedelta(minutes=5)
-_CLOCKS_DIFFER = timedelta(days=1)  # at most, between Xero and us
 _REREAD = timedelta(hours=24)
 _WHEN_SHORT = timedelta(hours=1)
 _NOTED_AT_ONCE = 500  # invoices: a statement holds only so many, and others wait for the write
@@ -145,7 +145,7 @@ class _Sweep:
         run, connection, now = self.run, self.run.connection, self.run.now()
         # The cursor is a time of Xero's own; before the first one there is only our clock.
         newest = connection.cursor
-        since = newest - _OVERLAP if newest else connection.created_at - _CLOCKS_DIFFER
+        since = newest - _OVERLAP if newest else connection.created_at - CLOCKS_DIFFER
         xero = run.xero
         async for page in xero.invoices_since(since):
             await self._note(page)

@@ -7,7 +7,7 @@ unique in a company: an invoice that a lost answer left is found by its number a
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from services import money
@@ -23,6 +23,7 @@ from services.export.one_off import Assignment, ExportTaskStep
 from services.export.refusals import Refused
 from services.jobs.runner import Work
 from services.lifecycle import task as lifecycle
+from services.model.days import CLOCKS_DIFFER
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job, TaskState
 from services.model.notice import NoticeKind
@@ -34,7 +35,6 @@ from services.store.engine import Database
 from services.store.tables import Task
 from services.sync import deletions
 
-_CLOCKS_DIFFER = timedelta(days=1)  # at most, between Paymo and us
 _MADE = "paymo_invoice_id"  # in `Task.data`: the invoice that was made
 
 
@@ -146,7 +146,7 @@ class RestoreStep(ExportTaskStep):
         known = about.task.data.get(_MADE)
         if known is None and about.task.data.get("is_sent"):
             paymo = self._paymo(about)
-            found = await paymo.headers(updated_since=about.task.asked_at - _CLOCKS_DIFFER)
+            found = await paymo.headers(updated_since=about.task.asked_at - CLOCKS_DIFFER)
             if paymo.left_out:  # one that cannot be read might be what is looked for
                 raise Unavailable(f"Part of {paymo.left_out[0]} can't be read. Check it there.")
             known = next(
