@@ -20,7 +20,7 @@ from handlers.routing import (
     is_outsider,
     pressed,
 )
-from handlers.slack import passing_troubles
+from handlers.slack import passing_troubles, slack_refusals
 from services.errors import (
     NotAccepted,
     NotAllowed,
@@ -29,7 +29,6 @@ from services.errors import (
     ServiceError,
     SeveralConnections,
     SeveralFit,
-    Unavailable,
 )
 from services.model.actions import Action
 
@@ -79,9 +78,9 @@ def _with_connection(request: SlackRequest) -> SlackRequest:
 
 async def _tell(request: SlackRequest, refusal: ServiceError) -> None:
     try:
-        with passing_troubles():
+        with slack_refusals():
             await _refuse(request, refusal)
-    except Unavailable as trouble:
+    except ServiceError as trouble:
         log.warning("refusal_not_told", refusal=refusal, trouble=trouble)
 
 

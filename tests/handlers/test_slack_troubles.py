@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from handlers import blocks, reply
 from handlers.connect.listeners import SlackConnectScreen, SlackSyncScreen
@@ -14,7 +15,7 @@ from handlers.export.listeners import SlackExportScreen
 from handlers.notices.listeners import SlackNoticeBoard
 from handlers.routing import SlackRequest
 from handlers.slack import CSVFile, share_csv
-from services.errors import Throttled, Unavailable
+from services.errors import ServiceError, Throttled, Unavailable
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
 from services.notices.delivery import Message
@@ -161,3 +162,20 @@ async def test_an_answer_that_slack_does_not_take_at_its_own_address_comes_in_a_
     shown = desk.bench.world.top_view("Anna")
     assert shown is not None
     assert "Done." in said(shown.payload)
+
+
+async def test_a_refusal_that_slack_lets_nobody_be_told_is_one_line_in_the_log(desk: Desk) -> None:
+    async def refuse(_: SlackRequest) -> None:
+        raise ServiceError("Enough.")
+
+    desk.handler = refuse
+    world = desk.bench.world
+    world.faults.add(path="^/response/", status=404, body="used_url")
+    world.refuse("views.open", "invalid_arguments")
+    for method in ("chat.postEphemeral", "chat.postMessage"):
+        world.refuse(method, "user_disabled")
+
+    with capture_logs() as logs:
+        await desk.ended(world.command("Anna", desk.bench.room))
+
+    assert [each["event"] for each in logs if each["log_level"] != "info"] == ["refusal_not_told"]
