@@ -20,7 +20,7 @@ from services.store.tables import Connection
 
 _NAME = "contacts in Xero"
 _NIGHT = timedelta(hours=2)  # after midnight, where the books are kept
-_CLOCKS_DIFFER = timedelta(minutes=30)  # at most, between Xero and us
+_CLOCKS_DIFFER = timedelta(days=1)  # at most, between Xero and us
 _ACTIVE = "ACTIVE"
 _REVENUE = "REVENUE"
 _LIABILITY = "LIABILITY"

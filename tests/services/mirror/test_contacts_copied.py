@@ -132,10 +132,11 @@ async def test_while_calls_are_short_nothing_is_copied(bridge: Bridge) -> None:
     assert (await known(bridge, renamed))[0] == "Acme (UK) Ltd"
 
 
-async def test_a_clock_that_is_ahead_of_xeros_loses_nothing(bridge: Bridge) -> None:
+@pytest.mark.parametrize("hours", [1, 5, 20])
+async def test_a_clock_that_is_ahead_of_xeros_loses_nothing(bridge: Bridge, hours: int) -> None:
     at: datetime = bridge.clock.time
     contact = next(iter(bridge.xero.books.contacts.values()))
-    contact.name, contact.updated = "Acme (UK) Ltd", at - timedelta(minutes=3)
+    contact.name, contact.updated = "Acme (UK) Ltd", at - timedelta(hours=hours)
 
     await hour(bridge)
 
