@@ -119,7 +119,7 @@ class NoticeListeners:
     async def _add(self, request: SlackRequest, wanted: "_Wanted") -> None:
         channel_id, trial = request.person.channel_id, _Trial(request)
         before = await self.service.listening(request.person, channel_id)
-        about, only = request.person, Only(wanted.client, wanted.minimum)
+        about, only = request.person, Only(wanted.client, wanted.minimum, wanted.in_three)
         try:
             listening, is_news = await self.service.add(
                 about, channel_id, wanted.topics, trial.reach, only=only
@@ -204,6 +204,7 @@ class _Wanted:
     topics: tuple[Topic, ...] = ()
     client: str = ""
     minimum: Decimal | None = None
+    in_three: Decimal | None = None  # the same of a currency with three decimals
 
 
 def _wanted(typed: Sequence[str]) -> _Wanted:
@@ -232,12 +233,15 @@ def _wanted(typed: Sequence[str]) -> _Wanted:
     if empty := [key for key, words in said.items() if not words]:
         raise ServiceError(no_topic_text(f"{empty[0]}:", known, ()))
     client, least = (said.get(each, "") for each in _FILTERS)
-    return _Wanted(tuple(found), client, _least(least) if least else None)
+    if not least:
+        return _Wanted(tuple(found), client)
+    in_three = _least(least, has_three="." in least)
+    return _Wanted(tuple(found), client, _least(least), in_three)
 
 
-def _least(typed: str) -> Decimal:
+def _least(typed: str, *, has_three: bool = False) -> Decimal:
     """Read an amount as people write one."""
-    whole, decimals = numbers.amount(typed) or ("", "")
+    whole, decimals = numbers.amount(typed, has_three=has_three) or ("", "")
     least = _amount_of(f"{whole}.{decimals}" if (decimals or "").strip("0") else whole)
     if least is None:
         raise ServiceError(no_amount_text(typed))

@@ -16,6 +16,7 @@ _LINK = re.compile(r"<(?:https?://|mailto:|tel:)([^<>|]*)(?:\|([^<>]*))?>")  # a
 _SIGN = r"(?:F )?[^\W\d_]{1,4}\.?"  # of a currency, in letters
 _CURRENCY = re.compile(rf"^{_SIGN}(?: |(?=\d.*[.,' ]))|(?<=\d)(?:[^\W\d_]{{3}}| {_SIGN})$")
 # Three digits behind the last mark are decimals where another mark, or a zero, comes before it.
+_THREE_DECIMALS = re.compile(r"(\d+)[.,](\d{3})")
 _AMOUNTS = tuple(
     re.compile(each)
     for each in (
@@ -116,14 +117,16 @@ def _tests(typed: str) -> Iterator[Callable[[str], bool]]:
         yield from _tests(said.partition(wanted[0])[2])
 
 
-def amount(typed: str) -> tuple[str, str | None] | None:
+def amount(typed: str, *, has_three: bool = False) -> tuple[str, str | None] | None:
     """The whole and the decimals of an amount as people write one, or None where it is none.
 
-    The decimals are None where none were typed.
+    The decimals are None where none were typed. Three digits behind the only mark are decimals
+    where its currency has three.
     """
     signs = (" " if unicodedata.category(char) == "Sc" else char for char in spaced(typed))
     bare = _CURRENCY.sub("", spaced("".join(signs)), count=1).strip()
-    found = next(filter(None, (each.fullmatch(bare) for each in _AMOUNTS)), None)
+    forms = (_THREE_DECIMALS, *_AMOUNTS) if has_three else _AMOUNTS
+    found = next(filter(None, (each.fullmatch(bare) for each in forms)), None)
     if found is None:
         return None
     whole = re.sub(r"\D", "", found[1]).lstrip("0") or "0"

@@ -1,6 +1,7 @@
 """Money from Paymo's figures to Xero's lines: pure arithmetic, Decimal in and Decimal out."""
 
 from services.money.figures import (
+    THREE_DECIMALS,
     DoesNotAddUp,
     NotExportable,
     PaymoFigures,
@@ -44,6 +45,7 @@ from services.money.texts import (
 
 __all__ = [
     "LONGEST_NUMBER",
+    "THREE_DECIMALS",
     "DoesNotAddUp",
     "LineSum",
     "NotExportable",

@@ -28,7 +28,7 @@ _RETIRED = {
     "VEF": "VES",
 }
 _NO_DECIMALS = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
-_THREE_DECIMALS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+THREE_DECIMALS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
 _TWO_DECIMALS = frozenset(
     (
         "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD "
@@ -40,7 +40,7 @@ _TWO_DECIMALS = frozenset(
     ).split()
 )
 _CHANGE = "Change the invoice's currency in Paymo."
-_KNOWN = _NO_DECIMALS | _TWO_DECIMALS | _THREE_DECIMALS
+_KNOWN = _NO_DECIMALS | _TWO_DECIMALS | THREE_DECIMALS
 
 
 class NotExportable(ServiceError):
@@ -256,4 +256,4 @@ def decimals_of(currency: str) -> int:
     currency = _PAYMO_CODES.get(currency, currency)
     if currency in _NO_DECIMALS:
         return 0
-    return 3 if currency in _THREE_DECIMALS else 2
+    return 3 if currency in THREE_DECIMALS else 2

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TypedDict, Unpack
 
+from services import money
 from services.errors import NotFound, Pair, ServiceError
 from services.jobs.runner import Work
 from services.model import days
@@ -56,6 +57,7 @@ class Only:
 
     client: str = ""
     minimum: Decimal | None = None
+    in_three: Decimal | None = None  # the same, typed by people whose currency has three decimals
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,9 @@ class NoticeService:
                 found = await worklists.client_named(session, connection.id, only.client)
                 wanted = replace(wanted, client_id=found.client_id, client_name=found.name)
             if only is not None and only.minimum is not None:
-                wanted = replace(wanted, minimum=only.minimum)
+                has_three = connection.base_currency in money.THREE_DECIMALS
+                least = only.in_three if has_three else only.minimum
+                wanted = replace(wanted, minimum=least)
             return wanted
 
         return await self._change(person, channel_id, more, reach)

@@ -257,19 +257,14 @@ async def find_client(session: AsyncSession, connection_id: int, client_id: int)
 
 async def count_clients(session: AsyncSession, connection_id: int) -> int:
     """Return how many active clients Paymo has."""
-    found = await session.scalar(
-        select(func.count()).where(Client.connection_id == connection_id, Client.is_active)
-    )
-    return found or 0
+    own = (Client.connection_id == connection_id) & Client.is_active
+    return await session.scalar(select(func.count()).where(own)) or 0
 
 
 async def newest_header(session: AsyncSession, connection_id: int) -> datetime | None:
     """Return the newest time of a change among the copied invoices."""
-    return await session.scalar(
-        select(func.max(InvoiceHeader.updated_on)).where(
-            InvoiceHeader.connection_id == connection_id
-        )
-    )
+    newest, own = func.max(InvoiceHeader.updated_on), InvoiceHeader.connection_id == connection_id
+    return await session.scalar(select(newest).where(own))
 
 
 async def find_header(
@@ -361,14 +356,19 @@ async def search_invoices(
 
 def _is_total(query: str) -> ColumnElement[bool]:
     """Compare the totals, which are kept as text, with what may be an amount or its beginning."""
-    typed = numbers.amount(query)
+    has_three = InvoiceHeader.currency.in_(money.THREE_DECIMALS)
+    in_three = _begins(numbers.amount(query, has_three=True)) & has_three
+    return or_(_begins(numbers.amount(query)), in_three)
+
+
+def _begins(typed: tuple[str, str | None] | None) -> ColumnElement[bool]:
     if typed is None:
         return false()
     (whole, decimals), total = typed, type_coerce(InvoiceHeader.total, String)
     if decimals is None:
         return or_(total == whole, total.startswith(f"{whole}."))
     if not decimals.strip("0"):
-        return total.in_([whole, f"{whole}.0", f"{whole}.00"])
+        return total.in_([whole, *(f"{whole}.{'0' * places}" for places in (1, 2, 3))])
     return total.startswith(f"{whole}.{decimals.rstrip('0')}")
 
 

@@ -160,6 +160,18 @@ async def test_typed_words_are_added_to_what_the_channel_has(walk: Walk) -> None
     assert len(walk.town.slack.messages(room)) == 3
 
 
+@pytest.mark.parametrize(("typed", "read"), [("956.250", "956.25:"), ("1,000", "1,000:")])
+async def test_a_typed_minimum_is_read_as_the_organisations_currency_is_written(
+    walk: Walk, typed: str, read: str
+) -> None:
+    walk.books.currency = "KWD"
+    await connected(walk)
+
+    await walk.type(f"subscribe min:{typed}")
+
+    assert f", from {read}" in await told(walk, walk.town.room)
+
+
 async def test_a_channel_that_died_is_listed_as_paused_and_resumed_by_one_press(walk: Walk) -> None:
     await walk.connect()
     slack, room = walk.town.slack, walk.town.room

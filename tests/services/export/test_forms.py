@@ -77,6 +77,32 @@ async def test_the_menu_finds_number_client_and_amount_and_says_what_it_looked_f
     )
 
 
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("956.250", ["INV-K"]),
+        ("956,250", ["INV-K"]),
+        ("956.25", ["INV-K"]),
+        ("1,000", ["INV-N", "INV-L"]),
+        ("1000.000", ["INV-L"]),
+    ],
+)
+async def test_the_menu_reads_three_digits_as_decimals_where_the_invoice_has_three(
+    bridge: Bridge, typed: str, found: list[str]
+) -> None:
+    company = bridge.paymo.company
+    acme = company.add_client("Acme Ltd")
+    company.add_invoice("INV-K", acme, [("Work", "", 1, "956.250")], currency="KWD")
+    company.add_invoice("INV-L", acme, [("Work", "", 1, "1000")], currency="KWD")
+    company.add_invoice("INV-N", acme, [("Work", "", 1, "1000")], currency="NZD")
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+
+    [menu] = await bridge.forms.invoice_options(ANNA, typed)
+
+    assert [each.text.split(" ")[0] for each in menu.options] == found
+
+
 async def without_due(bridge: Bridge) -> Invoice:
     """Have Paymo send an invoice that isn't due on any date, to a client that Xero lacks."""
     client = bridge.paymo.company.add_client("Sunrise Yoga")

@@ -109,3 +109,19 @@ def test_an_amount_is_read_as_it_is_written_for_any_currency_and_country(
 )
 def test_amounts_are_told_from_numbers_and_names(typed: str, read: tuple[str, str] | None) -> None:
     assert amount(typed) == read
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("KWD 956.250", ("956", "250")),
+        ("956,250", ("956", "250")),
+        ("1,956.250", ("1956", "250")),
+        ("1,956,250", ("1956250", None)),
+        ("956.25", ("956", "25")),
+    ],
+)
+def test_three_digits_behind_the_only_mark_are_decimals_where_a_currency_has_three(
+    typed: str, read: tuple[str, str | None]
+) -> None:
+    assert amount(typed, has_three=True) == read
