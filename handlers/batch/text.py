@@ -179,7 +179,7 @@ def short_name(name: str) -> str:
 
 
 def _reason(line: BatchLine) -> str:
-    return fitted(line.reason, line.cure, _LONGEST_REASON)
+    return fitted(line.reason, line.cure, _LONGEST_REASON, line.more)
 
 
 def bar(done: int, total: int) -> str:

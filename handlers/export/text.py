@@ -118,12 +118,14 @@ def verdict(reds: Sequence[Check], notes: int, *, is_pressed: bool) -> str:
     return f"{head} {fitted(reds[0].fact, reds[0].cure, LONGEST_ALERT - len(head) - 1)}"
 
 
-def fitted(fact: str, cure: str, room: int) -> str:
-    """Write what is wrong and what to do, in `room` characters; the fact is cut first."""
+def fitted(fact: str, cure: str, room: int, more: str = "") -> str:
+    """Write what is wrong, what to do and `more`, in `room` characters; the cure is cut last."""
     said = shorten(render_line(cure), room) if cure else ""
-    left = room - len(said) - 1
-    shown = shorten(render_line(fact), left) if fact and left >= _SHORTEST_FACT else ""
-    return f"{shown} {said}".strip()
+    for form, each in (("{0} {1}", fact), ("{1} {0}", more)):
+        left = room - len(said) - 1
+        shown = shorten(render_line(each), left) if each and left >= _SHORTEST_FACT else ""
+        said = form.format(shown, said).strip()
+    return said
 
 
 def check_line(check: Check) -> str:

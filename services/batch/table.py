@@ -46,6 +46,7 @@ class BatchLine:
     state: ExportState | None = None  # None while no export carries it
     invoice_id: int = 0  # Paymo's
     is_selected: bool = False
+    more: str = ""  # of the reason, after the cure
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +193,17 @@ def _groups(rows: Sequence[BatchRow], country: str) -> tuple[BatchGroup, ...]:
 
 
 def _line(of: BatchRow | Export, country: str) -> BatchLine:
+    said = of.reason, of.cure, ""
+    if isinstance(of, Export) and of.cure:  # its reason holds the cure
+        said = of.reason.partition(of.cure)
+    reason, cure, more = (situated(each.strip(), country) for each in said)
     return BatchLine(
         number=of.number,
         client_name=of.client_name,
         total=money.format_amount(of.total, of.currency, country) if of.total is not None else "",
-        reason=situated(of.reason, country),
-        cure=situated(of.cure, country) if isinstance(of, BatchRow) else "",
+        reason=reason,
+        cure=cure,
+        more=more,
         state=of.state if isinstance(of, Export) else None,
         invoice_id=of.paymo_invoice_id,
         is_selected=isinstance(of, BatchRow) and of.is_selected,

@@ -58,7 +58,9 @@ def checked(
 def require_sendable(case: Case) -> None:
     """Raise `Refused` with everything that is red."""
     if wrong := reds(examine(case)):
-        raise Refused(" ".join(each.text for each in wrong), *codes_of(wrong))
+        first, *others = wrong
+        more = " ".join(each.text for each in others)
+        raise Refused(first.fact, *codes_of(wrong), cure=first.cure, more=more)
 
 
 def written(
@@ -134,8 +136,9 @@ def changed(export: Export, invoice: Invoice | Header) -> Refused:
     total = Amount(invoice.total, invoice.currency)
     return Refused(
         f"Invoice {export.number} was changed in Paymo after it was shown. Its total is now "
-        f"{total}. Review it before you export it.",
+        f"{total}.",
         RefusalCode.CHANGED,
+        cure="Review it before you export it.",
     )
 
 

@@ -126,24 +126,25 @@ class ExistingInvoices:
             await lifecycle.note(session, export, {"rival_id": rival_id})
         if found is None:
             return Refused(
-                f"In Xero, the number {export.number} belongs to an invoice that was voided. "
-                "Export this one without the number, or give it another one in Paymo.",
+                f"In Xero, the number {export.number} belongs to an invoice that was voided.",
                 RefusalCode.NUMBER_OTHER,
+                cure="Export this one without the number, or give it another one in Paymo.",
             )
         if await self._may_link(connection, export, found):
             return Refused(
                 f"Xero already has invoice {export.number}, with the same contact and the same "
-                "total. Link this export to that one if it is the same invoice, or export without "
-                "the number.",
+                "total.",
                 RefusalCode.NUMBER_TAKEN,
+                cure="Link this export to that one if it is the same invoice, or export without "
+                "the number.",
             )
         mine = Amount(export.total or Decimal(0), export.currency)
         theirs = Amount(found.total, found.currency_code)
         return Refused(
             f"Invoice {export.number} in Xero is a different one: {found.contact.name}, {theirs}, "
-            f"where Paymo has {export.client_name}, {mine}. Export without the number instead, or "
-            "give this one another number in Paymo.",
+            f"where Paymo has {export.client_name}, {mine}.",
             RefusalCode.NUMBER_OTHER,
+            cure="Export without the number instead, or give this one another number in Paymo.",
         )
 
     async def _numbered(self, connection: Connection, export: Export) -> XeroInvoice | None:
@@ -198,9 +199,10 @@ def _sent(export: Export, name: str) -> str:
 
 def _unfindable(connection: Connection, export: Export) -> Refused:
     return Refused(
-        f"Xero didn't answer when we sent invoice {export.number}, and doesn't let us search now. "
-        f"Look for it in {connection.organisation_name}. Export it again only if it isn't there.",
+        f"Xero didn't answer when we sent invoice {export.number}, and doesn't let us search now.",
         RefusalCode.UNFINDABLE,
+        cure=f"Look for it in {connection.organisation_name}. Export it again only if it isn't "
+        "there.",
     )
 
 
@@ -354,16 +356,17 @@ class Contacts:
             holder = await xero.contact(holder.merged_to)
         if holder is None:
             raise Refused(
-                f"The contact wasn't added. {refusal} Choose another contact, or correct the "
-                "client in Paymo.",
+                f"The contact wasn't added. {refusal}",
                 RefusalCode.CONTACT,
+                cure="Choose another contact, or correct the client in Paymo.",
             )
         is_ours = holder.contact_number == wanted.number and holder.contact_status == "ACTIVE"
         if is_ours and money.folded(holder.name) == money.folded(wanted.name):
             return holder
         await self._copy(connection, holder)
         there, adding = tables.Contact(**contact_row(holder)), Addition(wanted.name, wanted.number)
-        raise Refused(" ".join(taken_texts(there, adding)), RefusalCode.CONTACT_TAKEN)
+        fact, cure = taken_texts(there, adding)
+        raise Refused(fact, RefusalCode.CONTACT_TAKEN, cure=cure)
 
     async def _copy(self, connection: Connection, contact: Contact) -> None:
         """Copy one contact from Xero; exports that waited for it to be restored go on."""

@@ -153,7 +153,8 @@ class Recorder:
         codes = refusal.codes
         async with self.database.sessions.begin() as session:
             grounds = await Recheck(session, connection, export).grounds_for(codes)
-            await lifecycle.mark_refused(session, export, codes, str(refusal), grounds)
+            said = str(refusal), refusal.cure
+            await lifecycle.mark_refused(session, export, codes, said, grounds)
             if RefusalCode.CANCELLED not in codes:
                 await self._tell_failed(session, connection, export)
                 await self._pause_automatic(session, export)

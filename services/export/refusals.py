@@ -83,12 +83,15 @@ _URL = re.compile(r"\b(?:url|link|web ?address)\b", re.IGNORECASE)
 
 
 class Refused(ServiceError):
-    """This export does not go; `codes` say why, by which the buttons that help are chosen."""
+    """This export does not go; `codes` say why, by which the buttons that help are chosen.
 
-    def __init__(self, text: str, *codes: RefusalCode) -> None:
-        """Keep the codes."""
-        super().__init__(text)
-        self.codes = codes
+    `cure` says what to do, and nothing cuts it; `more` is what else there is to say.
+    """
+
+    def __init__(self, fact: str, *codes: RefusalCode, cure: str = "", more: str = "") -> None:
+        """Keep the codes, and which part of the text is the cure."""
+        super().__init__(" ".join(filter(None, (fact, cure, more))))
+        self.codes, self.cure = codes, cure
 
 
 def is_taken(refusal: Rejected) -> bool:
@@ -110,7 +113,7 @@ def from_xero(refusal: ServiceError) -> Refused:
     meanings = [_meaning(text) for text in messages] or [(RefusalCode.REJECTED, "")]
     names = dict.fromkeys(name for name, _ in meanings)
     said = dict.fromkeys(said for _, said in meanings if said)
-    return Refused(" ".join([*said, str(refusal)]), *names)
+    return Refused("", *names, cure=" ".join(said), more=str(refusal))
 
 
 def _meaning(text: str) -> tuple[RefusalCode, str]:
@@ -126,19 +129,21 @@ def no_answer(export: Export) -> Refused:
     """Return why it is not tried any more."""
     if not _may_have_left(export):
         return Refused(
-            "Paymo or Xero didn't answer for too long, so nothing was sent. Try again when both "
-            "work, or cancel.",
+            "Paymo or Xero didn't answer for too long, so nothing was sent.",
             RefusalCode.NO_ANSWER,
+            cure="Try again when both work, or cancel.",
         )
     if _is_missing(export):
         return Refused(
-            "Xero failed every time, and doesn't have the invoice. Try again later, or cancel.",
+            "Xero failed every time, and doesn't have the invoice.",
             RefusalCode.NO_ANSWER,
+            cure="Try again later, or cancel.",
         )
     return Refused(
         "Xero didn't answer for too long, so it may have this invoice. We check Xero before we "
-        "send it again. Try again later, or cancel.",
+        "send it again.",
         RefusalCode.NO_ANSWER,
+        cure="Try again later, or cancel.",
     )
 
 
@@ -157,9 +162,10 @@ def disconnected(export: Export) -> Refused:
         text = "The connection was ended before this invoice was sent."
         return Refused(text, RefusalCode.DISCONNECTED)
     return Refused(
-        "The connection was ended before Xero answered. Check in Xero whether it has this "
-        "invoice. We check before we send it again.",
+        "The connection was ended before Xero answered.",
         RefusalCode.DISCONNECTED,
+        cure="Check in Xero whether it has this invoice.",
+        more="We check before we send it again.",
     )
 
 

@@ -31,6 +31,7 @@ class ExportColumns(TypedDict, total=False):
     missed_at: datetime | None
     refusals: list[RefusalCode]
     reason: str
+    cure: str
     remark: str
     grounds: dict[str, str] | None
     wish: Wish
@@ -193,12 +194,17 @@ _ARRIVED: ExportColumns = {
 
 @machine.arrow(WAITING, ExportState.FAILED)
 def mark_refused(
-    export: Export, refusals: Sequence[RefusalCode], reason: str, grounds: dict[str, str]
+    export: Export,
+    refusals: Sequence[RefusalCode],
+    said: tuple[str, str],
+    grounds: dict[str, str],
 ) -> ExportColumns:
     """Record a refusal; whatever may have left is looked for before the next try.
 
-    `grounds` is what Xero knew when it refused something that no check had seen.
+    `said` is its text, and which part of that is the cure. `grounds` is what Xero knew when it
+    refused something that no check had seen.
     """
+    reason, cure = said
     return {
         "grounds": grounds,
         "due_at": None,
@@ -206,6 +212,7 @@ def mark_refused(
         "wish": Wish.NOTHING,
         "refusals": list(refusals),
         "reason": reason,
+        "cure": cure,
     }
 
 

@@ -61,6 +61,7 @@ class Export(Traced, Leased, Sends, Base):
     missed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # looked for, and not there
     refusals: Mapped[list[RefusalCode]] = mapped_column(RefusalCodes, default=list)
     reason: Mapped[str] = mapped_column(Text, default="")  # where it stands, as a sentence
+    cure: Mapped[str] = mapped_column(Text, default="")  # the part of it that says what to do
     remark: Mapped[str] = mapped_column(Text, default="")  # to be told once it is exported
     grounds: Mapped[dict[str, str] | None] = mapped_column(JSON)  # what Xero refused it for
     wish: Mapped[Wish] = mapped_column(text_enum(Wish), default=Wish.NOTHING)

@@ -8,12 +8,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, select
 
+from handlers.batch.views import report_blocks
 from services.model.export import ExportState
 from services.model.jobs import Job
 from services.store import exports
 from services.store.engine import Database
 from services.store.tables import AuditEntry
 from tests.databases import overheard
+from tests.handlers.judging import said
 from tests.services.batching import LONG, by_reference, ended, in_xero, invoices, opened, table
 from tests.services.beside import held
 from tests.services.bridge import ANNA, Bridge
@@ -130,3 +132,20 @@ async def test_of_one_request_some_are_made_some_refused_and_some_lost(
     assert await told(bridge) == {"exported": 4, "export_failed": 3}
     kinds = Counter(kind for kind, _ in await bridge.notices())
     assert kinds == {"invoice_exported": 1, "export_failed": 3, "batch_exported": 1}
+
+
+async def test_the_report_keeps_what_to_do_however_long_the_names_are(bridge: Bridge) -> None:
+    books = bridge.xero.books
+    other = books.add_contact("W" * 200)
+    invoices(bridge, 1)
+    await bridge.export_it("INV-1")
+    invoices(bridge, 1)
+    batch_id = await confirmed(bridge)
+    hand = books.invoices[bridge.foreign_invoice(books)]
+    hand.number, hand.contact_id = "INV-2", other.contact_id
+    await bridge.work_on(Job.BATCH, batch_id)
+    await ended(bridge)
+
+    shown = said({"blocks": report_blocks(bridge.screen.ended[-1])})
+    assert "Invoice INV-2 in Xero is a different one: WWW" in shown
+    assert "W… Export without the number instead, or give this one another number in" in shown

@@ -632,6 +632,7 @@ def upgrade() -> None:
         sa.Column("missed_at", UtcDateTime, nullable=True),
         sa.Column("refusals", RefusalCodes, nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("cure", sa.Text(), nullable=False),
         sa.Column("remark", sa.Text(), nullable=False),
         sa.Column("grounds", sa.JSON(), nullable=True),
         sa.Column(
