@@ -61,8 +61,8 @@ _SENTENCES = {
     NoticeKind.CONNECTION_ENDED: "{by} disconnected {company} and {organisation}. Exported "
     "invoices stay as they are. Payments and deletions in Xero no longer reach Paymo, and this "
     "channel gets no more notifications.",
-    NoticeKind.SYNC_PAUSED: "⚠️ *Many invoices were {kind} at once* in {organisation}. Paymo "
-    "hasn't followed for {numbers}. Should it?",
+    NoticeKind.SYNC_PAUSED: "⚠️ *{count} invoices were {kind} at once* in {organisation}: "
+    "{numbers}. Nothing changed in Paymo. Should Paymo follow?",
     NoticeKind.SYNC_FAILING: "⚠️ *{organisation} hasn't synced* since {since}. {problem} We keep "
     "trying. Payments and deletions in Xero will reach Paymo once it works again.",
     NoticeKind.HEALTH: "⚠️ *{company} and {organisation}:* {problem}",

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model.notice import NoticeKind
 from services.store.tables import AuditEntry, Connection, Export
 
 
@@ -85,22 +84,6 @@ async def list_newest(
     if export_ids is not None:
         asked = asked.where(AuditEntry.export_id.in_(export_ids))
     return [(act, export) for act, export in await session.execute(asked)]
-
-
-async def count_ended(
-    session: AsyncSession, connection: Connection, since: datetime, chosen: Collection[str]
-) -> int:
-    """Count the invoices that Paymo followed to their end since then, and nobody had `chosen`."""
-    own = (AuditEntry.connection_id == connection.id) & (AuditEntry.at > since)
-    asked = select(func.count(AuditEntry.export_id.distinct())).where(
-        own,
-        AuditEntry.what.in_((NoticeKind.INVOICE_DELETED, NoticeKind.INVOICE_VOIDED)),
-        AuditEntry.after["in_paymo"].as_string().in_(("deleted", "void")),
-        AuditEntry.export_id.not_in(
-            select(AuditEntry.export_id).where(own, AuditEntry.what.in_(chosen))
-        ),
-    )
-    return await session.scalar(asked) or 0
 
 
 async def count(

@@ -129,40 +129,10 @@ async def _mark(
         if is_other or not _asks(notice):
             continue
         said = {"by": settled.by, "what": settled.what, "at": now.isoformat()}
-        _rewrite(notice, {"done": said}, now)
-
-
-async def restate(
-    session: AsyncSession,
-    connection: Connection,
-    kind: NoticeKind,
-    facts: Mapping[str, Any],
-    now: datetime,
-) -> bool:
-    """Have the open question of this kind say these facts; False where there is none."""
-    asked = await session.scalars(
-        select(Notice)
-        .where(
-            Notice.connection_id == connection.id,
-            Notice.kind == kind,
-            Notice.facts["done"].as_string().is_(None),
-            or_(Notice.ts != "", Notice.due_at.is_not(None)),
-        )
-        .order_by(Notice.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    found = asked.all()
-    for notice in found:
-        _rewrite(notice, facts, now)
-    return bool(found)
-
-
-def _rewrite(notice: Notice, facts: Mapping[str, Any], now: datetime) -> None:
-    """Change what it says; one that waits is posted so, one that is being posted drawn again."""
-    notice.facts = {**notice.facts, **facts}
-    if notice.ts or notice.leased_until is not None:
-        notice.due_at, notice.tries = now, 0
+        notice.facts = {**notice.facts, "done": said}
+        # One that waits is posted without its buttons; one that is being posted is drawn again.
+        if notice.ts or notice.leased_until is not None:
+            notice.due_at, notice.tries = now, 0
 
 
 def _is_about(connection: Connection, settled: Settled) -> ColumnElement[bool]:

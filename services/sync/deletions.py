@@ -10,7 +10,6 @@ has new lines, so whatever is still free is linked again, read back and compared
 import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from decimal import Decimal
 from itertools import zip_longest
 from typing import NamedTuple
@@ -28,7 +27,7 @@ from services.model.invoice import Decision, InvoiceState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.wording import listed
-from services.store import audit, connections, exports, leases, notices, payments
+from services.store import connections, exports, leases, notices, payments
 from services.store.engine import Session
 from services.store.tables import Export
 from services.sync.payments import is_ours
@@ -36,32 +35,23 @@ from services.sync.run import ExportedInvoice, SweepRun
 
 MOST_AT_ONCE = 3
 _OVERRULED = frozenset({Decision.DELETE, Decision.VOID})
-# What people decide about such an invoice (services.sync.service).
-_CHOSEN = ("breaker_applied", "deletion_confirmed", "void_chosen")
 _STUCK = "Paymo didn’t follow for a day."
 
 
-async def run_unsettled(run: SweepRun, within: timedelta) -> int:
+async def run_unsettled(run: SweepRun) -> int:
     """Follow what was deleted or voided, unless it is too much; return how often Paymo followed."""
     step = DeletionStep(run)
-    await run.bring_on(step, await _list_due(run, within))
+    await run.bring_on(step, await _list_due(run))
     return len(step.followed)
 
 
-async def _list_due(run: SweepRun, within: timedelta) -> Sequence[int]:
-    """Stop, and ask, when more were deleted or voided than a person does in one go.
-
-    Webhooks start a sweep for each, so what Paymo followed `within` this time counts, too.
-    """
+async def _list_due(run: SweepRun) -> Sequence[int]:
+    """Stop, and ask, when more were deleted or voided than a person does in one go."""
     async with run.database.sessions.begin() as session:
         found = await exports.list_unsettled(session, run.connection)
         new = [each for each in found if each.decision is None]
         connection = await connections.get(session, run.connection.id)
-        count = len(new)
-        if new and not connection.is_paused:
-            since = run.now() - within
-            count += await audit.count_ended(session, connection, since, _CHOSEN)
-        if count > MOST_AT_ONCE or (connection.is_paused and new):
+        if len(new) > MOST_AT_ONCE or (connection.is_paused and new):
             for export in new:
                 await lifecycle.hold(session, export)
             connection.is_paused = True

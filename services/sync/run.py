@@ -20,7 +20,7 @@ from services.store import audit, connections, leases, notices, payments
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.notices import Notification
-from services.store.settled import PAYMENTS, Settled, restate, settle
+from services.store.settled import PAYMENTS, Settled, settle
 from services.store.tables import Connection, Export, Payment, Schedule
 
 _MOST_NUMBERS = 10
@@ -105,17 +105,14 @@ class SweepRun:
         return days.day_in(self.connection.time_zone, self.now())
 
     async def tell_held(self, session: Session, held: Sequence[Export]) -> None:
-        """Ask a person, once, before many invoices are deleted or voided in Paymo at once."""
+        """Ask a person before many invoices are deleted or voided in Paymo at once."""
         facts = {
             "count": len(held),
             "numbers": [each.number for each in held[:_MOST_NUMBERS]],
             "kind": "deleted or voided",
         }
-        kind, now = NoticeKind.SYNC_PAUSED, self.now()
-        is_asked = self.connection.is_paused
-        if not is_asked or not await restate(session, self.connection, kind, facts, now):
-            source = f"paused:{self.connection.id}:{max(each.id for each in held)}:{len(held)}"
-            await self._tell(session, kind, source, facts)
+        source = f"paused:{self.connection.id}:{max(each.id for each in held)}:{len(held)}"
+        await self._tell(session, NoticeKind.SYNC_PAUSED, source, facts)
 
     async def tell_former(self, session: Session, count: int) -> None:
         """Tell the owner once that a lost database can be found again."""

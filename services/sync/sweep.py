@@ -120,7 +120,7 @@ class _Sweep:
             self.former = await self._count_former()
         await self._read()
         self.outcomes = await run_due(run)
-        self.deletions = await run_unsettled(run, self.pause)
+        self.deletions = await run_unsettled(run)
         await drifting.check_next(run)
         self.trouble = " ".join(run.problems)
         allowance = run.xero.allowance

@@ -318,31 +318,6 @@ async def test_e51_ten_deletions_at_once_ask_a_person(bridge: Bridge, *, is_appl
     assert not (await bridge.connection()).is_paused
 
 
-async def test_deletions_that_come_one_by_one_ask_a_person_too(bridge: Bridge) -> None:
-    """A script voids an invoice every few seconds, and webhooks start a sweep for each."""
-    for number in range(2, 8):
-        await bridge.export_it(f"INV-{number}")
-    for number in range(1, 8):
-        xero_id = in_xero(bridge, f"INV-{number}").invoice_id
-        bridge.xero.books.void(xero_id)
-        await bridge.hints.from_xero({bridge.xero.books.tenant_id: [xero_id]})
-        bridge.clock.turn(seconds=10)
-        await bridge.run()
-
-    held = [f"INV-{number}" for number in range(4, 8)]
-    statuses = [in_paymo(bridge, f"INV-{number}").status for number in range(1, 8)]
-    assert statuses == ["void"] * 3 + ["draft"] * 4
-    asked = [facts for kind, facts in await bridge.notices() if kind == "sync_paused"]
-    assert [each["numbers"] for each in asked] == [held, held]  # channel and owner, once each
-    await bridge.sync.apply_breaker(ANNA, bridge.connection_id)
-    await bridge.run()
-    assert {in_paymo(bridge, each).status for each in held} == {"void"}
-    await bridge.export_it("INV-8")
-    bridge.xero.books.void(in_xero(bridge, "INV-8").invoice_id)
-    await bridge.look()
-    assert in_paymo(bridge, "INV-8").status == "void"
-
-
 async def test_e34_a_credit_note_is_recorded_by_its_name(bridge: Bridge) -> None:
     """Never as cash, and gone again when it is taken off."""
     made = bridge.xero.books.apply_credit(in_xero(bridge).invoice_id, Decimal(30))
