@@ -2,9 +2,6 @@
 
 import importlib
 import sys
-import warnings
-
-from authlib.deprecate import AuthlibDeprecationWarning
 
 
 def _load_without(unwanted: str, name: str) -> None:
@@ -18,5 +15,3 @@ def _load_without(unwanted: str, name: str) -> None:
 # A command line, and colours for tracebacks: we need neither, and they load eighty modules.
 _load_without("httpx._main", "httpx")
 _load_without("rich", "structlog")
-# Authlib would rather have httpx2, which we do not use; nobody who runs the program can help it.
-warnings.filterwarnings("ignore", "The httpx module is deprecated", AuthlibDeprecationWarning)

@@ -83,7 +83,7 @@ def test_the_second_lock_adds_what_developers_need(python: str) -> None:
 
 async def test_serving_loads_neither_the_stand_ins_nor_what_others_need(tmp_path: Path) -> None:
     """A start is as long as what it loads, and all of that stays in memory."""
-    others = ("alembic", "procrastinate", "psycopg", "rich", "pygments")
+    others = ("alembic", "joserfc", "procrastinate", "psycopg", "rich", "pygments")
     for name in ("sandbox", *others):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(f"raise SystemError('{name} is loaded')")

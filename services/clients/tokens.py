@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 from urllib.parse import urlencode
 
 import httpx
 import msgspec
-from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
+from authlib.oauth2.rfc6749.parameters import prepare_token_request
+from authlib.oauth2.rfc7009 import prepare_revoke_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from services.clients.http import BoundedClient, Sleep, sleep_for, trusted
@@ -33,6 +34,7 @@ _POLL = timedelta(milliseconds=50)
 _POLLS = 600
 _LONGEST_LIFE = 24 * 60 * 60  # seconds; Xero's tokens live for half an hour
 _GONE = f"Xero no longer accepts our connection. Connect Xero again with {Typed(Command.CONNECT)}."
+_FORM = "application/x-www-form-urlencoded;charset=UTF-8"
 _SILENT = "Xero's sign-in service didn't answer. Try again later."
 
 
@@ -94,60 +96,34 @@ class XeroOAuth:
 
     async def exchange(self, code: str, *, verifier: str) -> TokenSet:
         """The tokens for a consent's code."""
-        async with self._client() as client:
-            return await self._ask(
-                client.fetch_token(
-                    f"{self.identity_url}/connect/token",
-                    grant_type="authorization_code",
-                    code=code,
-                    redirect_uri=self.redirect_uri,
-                    code_verifier=verifier,
-                )
-            )
+        grant = {"code": code, "redirect_uri": self.redirect_uri, "code_verifier": verifier}
+        return await self._ask("authorization_code", **grant)
 
     async def refresh(self, tokens: TokenSet) -> TokenSet:
         """The next pair. Raises `NotConnected` only when the consent is over."""
-        # Built without scopes: sending another list than the granted one kills the token.
-        async with self._client() as client:
-            return await self._ask(
-                client.refresh_token(
-                    f"{self.identity_url}/connect/token", refresh_token=tokens.refresh_token
-                )
-            )
+        # Without scopes: sending another list than the granted one kills the token.
+        return await self._ask("refresh_token", refresh_token=tokens.refresh_token)
 
     async def revoke(self, tokens: TokenSet) -> None:
         """End the consent, and with it all connections made by that person for this app."""
-        async with self._client() as client:
-            try:
-                async with asyncio.timeout(CALL_LIMIT.total_seconds()):
-                    response = await client.revoke_token(
-                        f"{self.identity_url}/connect/revocation", token=tokens.refresh_token
-                    )
-            except (httpx.HTTPError, TimeoutError) as error:
-                raise Unavailable(_SILENT) from error
+        body, _ = prepare_revoke_token_request(tokens.refresh_token)
+        response = await self._post("/connect/revocation", body)
         if response.is_server_error:
             raise Unavailable(_SILENT)
 
-    def _client(self) -> Any:
-        return _OAuthClient(
-            self.client_id,
-            self.client_secret,
-            headers=self.http_headers,
-            timeout=CALL_LIMIT.total_seconds(),
-            verify=trusted(),
-        )
-
-    async def _ask(self, asked: Any) -> TokenSet:
+    async def _ask(self, grant_type: str, **grant: str) -> TokenSet:
+        response = await self._post("/connect/token", prepare_token_request(grant_type, **grant))
         try:
-            async with asyncio.timeout(CALL_LIMIT.total_seconds()):
-                told = await asked
-            token = _PAIR.row(dict(told))
-        except OAuthError as error:
-            if error.error == "invalid_grant":
-                raise NotConnected(_GONE, system="Xero") from None
-            raise Unavailable(f"Xero's sign-in service refused: {error.error}.") from None
-        except (httpx.HTTPError, TimeoutError, ValueError, TypeError, AttributeError) as error:
+            told = msgspec.json.decode(response.content)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Unavailable(_SILENT) from error
+        if response.is_server_error or not isinstance(told, dict):
+            raise Unavailable(_SILENT)
+        if "error" in told:
+            if told["error"] == "invalid_grant":
+                raise NotConnected(_GONE, system="Xero")
+            raise Unavailable(f"Xero's sign-in service refused: {told['error']}.")
+        token = _PAIR.row(told)
         if isinstance(token, LeftOut):
             raise Unavailable(_SILENT)
         lasts = timedelta(seconds=min(max(token.expires_in, 0), _LONGEST_LIFE))
@@ -158,18 +134,25 @@ class XeroOAuth:
             scopes=token.scope,
         )
 
-
-class _OAuthClient(AsyncOAuth2Client, BoundedClient):  # type: ignore[misc]
-    """Xero's sign-in service, with the same limits on its answers."""
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    async def _post(self, path: str, form: str) -> httpx.Response:
+        """Send a form as this app, over a connection of its own."""
+        headers = {"Accept": "application/json", "Content-Type": _FORM, **self.http_headers}
+        limit = CALL_LIMIT.total_seconds()
+        try:
+            async with (
+                asyncio.timeout(limit),
+                BoundedClient(headers=headers, timeout=limit, verify=trusted()) as client,
+            ):
+                app = httpx.BasicAuth(self.client_id, self.client_secret)
+                return await client.post(self.identity_url + path, content=form, auth=app)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            raise Unavailable(_SILENT) from error
 
 
 class _Pair(msgspec.Struct):
     access_token: str
     refresh_token: str = ""
-    expires_in: int = 1800
+    expires_in: Annotated[int, msgspec.Meta(extra={"is_strict": True})] = 1800
     scope: str = ""
 
 

@@ -1,6 +1,5 @@
 """The door to the network: what is tried again, and how a no is told from silence."""
 
-import importlib.util
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -283,11 +282,6 @@ async def test_nothing_new_is_an_answer(door: Door) -> None:
 
 def test_an_answers_body_does_not_show_when_printed() -> None:
     assert "secret" not in repr(Answer("Xero", 200, httpx.Headers(), b"secret"))
-
-
-def test_authlib_finds_the_httpx_that_we_use() -> None:
-    """With httpx2 importable, Authlib's client would become another one without a word."""
-    assert importlib.util.find_spec("httpx2") is None
 
 
 @pytest.mark.parametrize("status", [200, 400])
