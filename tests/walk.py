@@ -174,12 +174,6 @@ class Walk:
         await self.modal("export")
         return await self.modal_saying("passed")
 
-    async def visit(self, name: str) -> None:
-        """Have somebody use the app for the first time, by opening its Home."""
-        slack = self.town.slack
-        await slack.open_home(name)
-        await slack.wait_for(lambda: slack.home(name), 60)
-
     async def add_exporter(self, name: str, **chosen: str) -> None:
         """Let somebody else export, too, and choose what else the settings hold."""
         slack = self.town.slack

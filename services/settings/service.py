@@ -35,10 +35,6 @@ _SWITCHED_OFF = "Automatic export was turned off before this invoice was sent."
 _OTHER = "Choose one of the values that the form offers."
 _NO_AMOUNT = "Type an amount such as 5000, or leave it empty."
 _ALONE = "Name another exporter first: nobody approves their own exports."
-_NEVER_HERE = (
-    "None of your exporters has used paymo-xero yet, so nobody could approve. Ask one of them to "
-    f"type {Typed(Command.HELP)}, then save again."
-)
 _MOST = Decimal(10) ** 15
 
 
@@ -97,7 +93,6 @@ class SettingsService:
             _name_people(connection, form)
             _set_choices(connection, form)
             _set_approval(connection, form)
-            await _require_approver(session, connection, former)
             await self._set_auto_export(session, connection, form, person.user_id)
             if form.untaxed not in {"", former.untaxed}:
                 if form.untaxed not in {each.value for each in former.untaxed_options}:
@@ -161,7 +156,7 @@ def _set_choices(connection: Connection, form: SettingsForm) -> None:
 
 
 def _set_approval(connection: Connection, form: SettingsForm) -> None:
-    """Switch the second person on or off."""
+    """Switch the second person on or off; while it is on, the last exporter may still go."""
     wanted = None
     if form.approve_above:
         try:
@@ -170,21 +165,9 @@ def _set_approval(connection: Connection, form: SettingsForm) -> None:
             raise NotAccepted({"approve_above": _NO_AMOUNT}) from None
         if not wanted.is_finite() or not 0 <= wanted < _MOST:
             raise NotAccepted({"approve_above": _NO_AMOUNT})
+        if connection.approve_above is None and not connection.exporters:
+            raise NotAccepted({"approve_above": _ALONE})
     connection.approve_above = wanted
-
-
-async def _require_approver(session: Session, connection: Connection, former: SettingsForm) -> None:
-    """Refuse a second person that nobody could be; while it is on, the last exporter may still go.
-
-    Slack's menu also offers bots and deactivated accounts, and doesn't say which they are.
-    """
-    was_on, exporters = bool(former.approve_above), connection.exporters
-    if connection.approve_above is None or (was_on and exporters in ([], [*former.exporters])):
-        return
-    if not exporters:
-        raise NotAccepted({"approve_above": _ALONE})
-    if not await people.has_met(session, connection.workspace_id, *exporters):
-        raise NotAccepted({"exporters" if was_on else "approve_above": _NEVER_HERE})
 
 
 async def _judge_waiting(session: Session, connection: Connection, now: datetime) -> None:

@@ -32,18 +32,10 @@ _WHY = {
 }
 
 
-async def has_met(session: AsyncSession, workspace_id: int, *user_ids: str) -> bool:
-    """Say whether the app has told any of these people what it is.
-
-    It does so when somebody first types a command, presses a button or opens Home. Slack signs
-    that, and neither bots nor deactivated accounts can do it.
-    """
-    met = select(Acquaintance.id).where(
-        Acquaintance.workspace_id == workspace_id,
-        Acquaintance.user_id.in_(user_ids),
-        Acquaintance.met_at.is_not(None),
-    )
-    return await session.scalar(met.limit(1)) is not None
+async def has_met(session: AsyncSession, workspace_id: int, user_id: str) -> bool:
+    """Say whether the app has told this person what it is."""
+    met = _of(workspace_id, user_id).where(Acquaintance.met_at.is_not(None))
+    return await session.scalar(met) is not None
 
 
 async def meet(session: AsyncSession, workspace_id: int, user_id: str, now: datetime) -> bool:

@@ -262,7 +262,6 @@ async def test_home_says_why_an_invoice_is_not_ready_with_the_act_beside_it(walk
 async def test_the_second_person_approves_on_home(walk: Walk) -> None:
     slack = walk.town.slack
     await walk.connect()
-    await walk.visit("Ben")
     await walk.add_exporter("Ben", approve_above="100")
     await walk.close()
     for each in ("Anna", "Ben"):

@@ -11,8 +11,7 @@ from sqlalchemy import select
 
 from handlers.blocks import render_plain
 from sandbox.xero.model import new_id
-from services.connect.service import WorkspaceService
-from services.errors import AlreadyRequested, NotAllowed, ServiceError
+from services.errors import AlreadyRequested, NotAccepted, NotAllowed, ServiceError
 from services.explain.service import ExplainService
 from services.lifecycle.export import end_with_connection
 from services.matching.service import MatchChoice
@@ -95,11 +94,6 @@ async def save(bridge: Bridge, **changes: Any) -> None:
     service = SettingsService(bridge.database, Deaf(), bridge.clock)
     await service.save(ANNA, replace(await service.open(ANNA), **changes))
     await bridge.run()
-
-
-async def use(bridge: Bridge, person: Person) -> None:
-    """Have somebody type their first command."""
-    assert await WorkspaceService(bridge.database, bridge.clock).meet(person)
 
 
 def reprice(bridge: Bridge, number: str, price: str) -> None:
@@ -189,7 +183,6 @@ async def wait_automatically(bridge: Bridge) -> Notice:
     company.set_status(company.numbered("BIG-4").id, "draft")
     bridge.clock.turn(hours=2)
     await bridge.run()
-    await use(bridge, BEN)
     await save(bridge, auto_export="on", approve_above="100")
     bridge.clock.turn(minutes=1)
     company.set_status(company.numbered("BIG-4").id, "sent")
@@ -256,6 +249,18 @@ async def test_what_changed_since_it_was_shown_is_asked_anew(bridge: Bridge) -> 
     assert [each.total for each in bridge.xero.invoices.values()] == [Decimal(1035)]
 
 
+async def test_without_a_second_exporter_it_cannot_be_switched_on(bridge: Bridge) -> None:
+    await save(bridge, approve_above="", exporters=())
+    with pytest.raises(NotAccepted) as refusal:
+        await save(bridge, approve_above="100")
+    assert "another exporter" in refusal.value.fields["approve_above"]
+    for odd in ("-1", "NaN", "much"):
+        with pytest.raises(NotAccepted):
+            await save(bridge, approve_above=odd, exporters=("U2",))
+    await save(bridge, approve_above="100", exporters=("U2",))
+    assert (await bridge.connection()).approve_above == Decimal(100)
+
+
 async def test_once_the_second_exporter_is_gone_it_waits_and_says_why(bridge: Bridge) -> None:
     await bridge.export_it("BIG-1")
     await save(bridge, exporters=())
@@ -268,7 +273,6 @@ async def test_once_the_second_exporter_is_gone_it_waits_and_says_why(bridge: Br
     with pytest.raises(NotAllowed):
         await approve(bridge, BEN, nth=0)
 
-    await use(bridge, CARA)
     await save(bridge, exporters=("U3",))
     assert [each.channel_id for each in await asked(bridge)] == ["U2", "U1", "U3"]
     assert (await explain.worklist(ANNA)).needs == ()

@@ -7,7 +7,6 @@ from decimal import Decimal
 import pytest
 
 from handlers.history.text import sentence_of
-from services.connect.service import WorkspaceService
 from services.errors import NotAllowed, NotConnected, NotFound
 from services.history.service import MASK, History, HistoryService, masked
 from services.model.connection import ConnectionState
@@ -131,7 +130,6 @@ async def test_money_is_written_as_in_the_organisation_s_country(
 ) -> None:
     await bridge.change(country="DE", base_currency="EUR", exporters=["U2"])
     settings = SettingsService(bridge.database, bridge.work, bridge.clock)
-    await WorkspaceService(bridge.database, bridge.clock).meet(BEN)
     form = await settings.open(ANNA)
     await settings.save(ANNA, replace(form, approve_above="5000"))
     was, now = (str(Amount(Decimal(each), "EUR")) for each in ("1000", "1200.5"))

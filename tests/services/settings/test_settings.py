@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from handlers.blocks import render_plain
-from services.connect.service import WorkspaceService
 from services.errors import NotAccepted, NotAllowed, NotConnected
 from services.model.connection import ConnectionState
 from services.model.people import Person
@@ -112,44 +110,3 @@ async def test_a_broken_connection_can_still_be_set(database: Database) -> None:
     await service.save(OWNER, form)
 
     assert await service.open(OWNER) == form
-
-
-async def refused(database: Database, **changes: Any) -> dict[str, str]:
-    """Return what stands beside the fields after the owner pressed Save, or nothing."""
-    service = service_on(database)
-    try:
-        await service.save(OWNER, replace(await service.open(OWNER), **changes))
-    except NotAccepted as refusal:
-        return {name: render_plain(text) for name, text in refusal.fields.items()}
-    return {}
-
-
-async def use(database: Database, person: Person) -> None:
-    """Have somebody type their first command."""
-    assert await WorkspaceService(database, lambda: NOW).meet(person)
-
-
-async def test_without_a_second_exporter_it_cannot_be_switched_on(database: Database) -> None:
-    await connected(database)
-    alone = await refused(database, approve_above="100")
-    assert "another exporter" in alone["approve_above"]
-    for odd in ("-1", "NaN", "much"):
-        assert await refused(database, approve_above=odd, exporters=("U2",))
-    await use(database, OTHER)
-    assert await refused(database, approve_above="100", exporters=("U2",)) == {}
-    assert (await service_on(database).open(OWNER)).approve_above == "100"
-
-
-async def test_who_has_never_used_the_app_is_no_second_person(database: Database) -> None:
-    """Slack's menu offers bots and deactivated accounts, too."""
-    await connected(database)
-    said = await refused(database, approve_above="100", exporters=("U2", "UBOT"))
-    assert "Ask one of them to type /paymo-xero help" in said["approve_above"]
-    assert (await service_on(database).open(OWNER)).exporters == ()
-
-    await use(database, OTHER)
-    assert await refused(database, approve_above="100", exporters=("U2", "UBOT")) == {}
-    left = await refused(database, exporters=("UBOT",))
-    assert "has used paymo-xero" in left["exporters"]
-    assert await refused(database, approve_above="250", exporters=()) == {}
-    assert (await service_on(database).open(OWNER)).exporters == ()
