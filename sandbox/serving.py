@@ -68,8 +68,9 @@ class Fault:
     given instead of the real one (and nothing is done, unless `is_done`); `delay` waits first;
     `hang_up` drops the connection "before" or "after" the work is done; `garbled` does the work
     and sends half of the answer's body; `cut` promises all of it and hangs up after half; `drip`
-    leaves that many seconds between the bytes of it; `gate` holds the request until it is opened,
-    whether or not somebody still waits for the answer, and `came` says that it is held.
+    leaves that many seconds between the bytes of it; `gate` holds the request (or, with `is_done`,
+    its answer) until it is opened, whether or not somebody still waits for the answer, and `came`
+    says that it is held.
     """
 
     path: str = ""
@@ -124,9 +125,9 @@ class Faults:
         self.waiting.append(fault)
         return fault
 
-    def hold(self, method: str, path: str) -> Fault:
-        """Hold the next such request before anything is done, until the fault's gate is opened."""
-        return self.add(method=method, path=path, gate=asyncio.Event())
+    def hold(self, method: str, path: str, *, is_done: bool = False) -> Fault:
+        """Hold the next such request, or its answer, until the fault's gate is opened."""
+        return self.add(method=method, path=path, gate=asyncio.Event(), is_done=is_done)
 
     def clear(self) -> None:
         """Behave again."""
@@ -150,12 +151,15 @@ class Faults:
         fault = self.take(request)
         if fault is None:
             return await handler(request)
-        await fault.wait(request)
+        if not fault.is_done:
+            await fault.wait(request)
         if fault.hang_up == "before":
             return _hang_up(request)
         response: web.StreamResponse = fault.instead()
         if fault.is_done or not fault.status:
             done = await handler(request)
+            if fault.is_done:
+                await fault.wait(request)
             response = response if fault.status else done
         if fault.hang_up == "after":
             return _hang_up(request)

@@ -4,6 +4,7 @@ Changed contacts are copied whenever that is due, and all of them once a night: 
 twenty calls. Archived and merged ones count as changed; only the whole list shows which are gone.
 """
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,13 +47,22 @@ async def copy_contacts(
         if since is None:
             mirror.note_left_out(row, _NAME, odd)
             row.contacts_whole_at = now
-            await mirror.replace(session, row.id, tables.Contact, rows, odd)
+            await mirror.replace(session, row.id, tables.Contact, rows, expected(ids, odd))
         else:
             mirror.merge_left_out(row, _NAME, odd, {each.contact_id for each in found})
             await mirror.put_changed(session, row.id, rows)
         await exports.nudge_refused(session, row, now)
         if restored:
             await ask_again(session, row, now)
+
+
+def expected(known: Collection[Any], left_out: Mapping[str, str]) -> set[Any]:
+    """Return which rows are gone if a whole list lacks them.
+
+    They were `known` before it was read: what came meanwhile may be newer than the list. Unreadable
+    rows stay, by their ids; with an id unreadable, all do.
+    """
+    return set() if "" in left_out else {each for each in known if str(each) not in left_out}
 
 
 def _since(known: Connection, now: datetime) -> datetime | None:
@@ -116,7 +126,8 @@ async def copy_settings(
         ):
             odd = texts_of(each for each in xero.left_out if each.what == what)
             mirror.note_left_out(row, f"{what} in Xero", odd)
-            await mirror.replace(session, row.id, table, rows, odd)
+            held = await mirror.list_ids(session, row.id, table)
+            await mirror.replace(session, row.id, table, rows, expected(held, odd))
         if await _refusal_facts(session, row) != before:
             await exports.nudge_refused(session, row, now)
             await ask_again(session, row, now)

@@ -184,7 +184,8 @@ class MirrorService(ScheduledStep):
             row = await connections.get(session, connection.id)
             odd = texts_of(paymo.left_out)
             mirror.note_left_out(row, "clients in Paymo", odd)
-            await mirror.replace(session, connection.id, tables.Client, clients, odd)
+            gone = lists.expected(known, odd)
+            await mirror.replace(session, connection.id, tables.Client, clients, gone)
         copied = connection.paymo_mirrored_at
         if copied is None or now - copied >= _PAYMO_IN_FULL_EVERY:
             await self._copy_headers(connection, paymo)
@@ -213,7 +214,8 @@ class MirrorService(ScheduledStep):
             odd = texts_of(progress.left_out)
             mirror.note_left_out(row, _INVOICES, odd)
             await self._note_news(session, row, rows, is_whole=True)
-            if await mirror.replace(session, connection.id, tables.InvoiceHeader, rows, odd):
+            gone = lists.expected(progress.known, odd)
+            if await mirror.replace(session, connection.id, tables.InvoiceHeader, rows, gone):
                 await people.outdate(session, row, self.now())
 
     async def _note_news(

@@ -54,19 +54,18 @@ async def replace(
     connection_id: int,
     table: type[Base],
     rows: Sequence[dict[str, Any]],
-    left_out: Collection[str] = (),
+    expected: Collection[Any] | None = None,
 ) -> bool:
     """Make the mirror equal to a complete list; delete rows that the list lacks.
 
-    Unreadable rows stay, by their ids; with an id unreadable, nothing is deleted. Returns whether
-    anything was not as it was.
+    Of these only `expected` ones go, if that is given: others may be newer than the list. Returns
+    whether anything was not as it was.
     """
     key = _KEYS[table]
     column = getattr(table, key)
     owner = table.connection_id  # type: ignore[attr-defined]
-    known = await list_ids(session, connection_id, table)
-    gone = sorted(known - {row[key] for row in rows})
-    gone = [] if "" in left_out else [each for each in gone if str(each) not in left_out]
+    known = await list_ids(session, connection_id, table) if expected is None else expected
+    gone = sorted({*known} - {row[key] for row in rows})
     for some in chunks(gone, _AT_ONCE):
         await session.execute(
             delete(table).where(owner == connection_id, column.in_(some)),

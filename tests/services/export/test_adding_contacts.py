@@ -10,7 +10,10 @@ from services.errors import NotAccepted
 from services.export.recording import ExportResult
 from services.model.actions import Action
 from services.model.export import ExportState
-from tests.databases import SQLITE_ALONE
+from services.store import mirror
+from services.store.tables import InvoiceHeader
+from tests.databases import BOTH_DATABASES, SQLITE_ALONE
+from tests.services.beside import held
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import bridge_of
 
@@ -203,3 +206,26 @@ async def test_a_name_that_is_too_long_or_odd_is_added_as_xero_takes_it(bridge: 
     assert done.state is ExportState.EXPORTED, done.reason
     [made] = contacts(bridge)
     assert made.name == ("Long Name " * 40)[:255].strip()
+
+
+@BOTH_DATABASES
+@pytest.mark.parametrize(
+    ("system", "path"), [("xero", "/Contacts$"), ("paymo", "/clients$"), ("paymo", "/invoices$")]
+)
+async def test_what_comes_while_a_whole_list_is_read_is_not_gone(
+    bridge: Bridge, other: Bridge, system: str, path: str
+) -> None:
+    """A list that was read before and arrives after says nothing about it."""
+    bridge.clock.turn(hours=24)
+    whole = getattr(bridge, system).faults.hold("GET", path, is_done=True)
+    async with held(whole, other.copy()) as copying:
+        oak = bridge.paymo.company.add_client("Oak Trading")
+        invoice = bridge.paymo.company.add_invoice("INV-1", oak, [("Work", "", 1, "100")], tax=15)
+        await press(bridge)
+        await copying.let_go()
+
+    offered = await bridge.matching.contact_options(ANNA, "Oak", client_id=None)
+    assert "Oak Trading" in [each.text for group in offered for each in group.options]
+    assert [each.text for each in await bridge.matching.client_options(ANNA, "Oak")] == [oak.name]
+    async with bridge.database.sessions() as session:
+        assert invoice.id in await mirror.list_ids(session, bridge.connection_id, InvoiceHeader)
