@@ -41,7 +41,7 @@ from handlers.home.text import (
 from handlers.settings.text import WHAT_IT_IS
 from handlers.settings.views import asked_buttons
 from services.connect.checklists import Overview
-from services.errors import ServiceError
+from services.errors import NotAllowed
 from services.explain.worklist import Line, WorkList
 from services.model.actions import Action
 from services.model.connection import ConnectionState
@@ -110,10 +110,13 @@ def _urgency(overview: Overview) -> tuple[int, int]:
     return grade, -(overview.asking + overview.failed)
 
 
-def hidden_view(refusal: ServiceError, site: str) -> Block:
+def hidden_view(refusal: NotAllowed, site: str) -> Block:
     """Draw the Home tab of somebody without a role."""
     drawn = [blocks.header("paymo-xero"), blocks.section(WHAT_IT_IS)]
-    return blocks.home([*drawn, *reply.refusal_blocks(refusal), *_site(site)])
+    said, *ways_on = reply.refusal_blocks(refusal)
+    row = [*(each for way in ways_on for each in way["elements"]), _HELP]
+    drawn += [said, *blocks.actions(row, about=refusal.connection_id)]
+    return blocks.home([*drawn, *_site(site)])
 
 
 def _site(site: str) -> list[Block]:

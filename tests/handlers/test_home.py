@@ -218,6 +218,11 @@ async def test_home_says_that_it_broke_and_ended_to_everybody_who_looks(walk: Wa
     for each in ("Anna", "Ben", "Vera"):
         await slack.open_home(each)
     assert "Maple" not in await home_saying(walk, "don't have access", "Vera")
+    home = slack.home("Vera")
+    assert home is not None
+    await slack.press("Vera", home, "help")
+    helped = await walk.modal_saying("Request access to see or export", "Vera")
+    assert "request_access" in buttons(helped.payload["blocks"])
     walk.town.xero.disconnect(walk.books.tenant_id)
 
     assert "when you reconnect" in await home_saying(walk, "Connection broken")
