@@ -100,8 +100,9 @@ def _fine(found: Explanation, lines: list[str]) -> list[Block]:
 
 
 def _buttons(found: Explanation) -> list[Block]:
+    helps = [each for each in found.more_actions if each != Action.UNDO]
     drawn = buttons(found.actions, found.export_id)
-    drawn += buttons(found.more_actions, found.export_id, first=False)
+    drawn += buttons(helps, found.export_id, first=False)
     if found.is_being_read:
         drawn.append(blocks.button("Check Again", names.WHY, found.number))
     if found.can_export:
@@ -114,6 +115,9 @@ def _buttons(found: Explanation) -> list[Block]:
     ]
     if found.paused_connection:
         drawn += breaker_buttons(found.paused_connection)
+    drawn += open_links(xero=found.xero_url, paymo=found.paymo_url)
     if found.export_id:
         drawn.append(blocks.button("Show History", names.HISTORY, found.number))
-    return drawn + open_links(xero=found.xero_url, paymo=found.paymo_url)
+    if Action.UNDO in found.more_actions:  # last, as on a card
+        drawn.append(button(Action.UNDO, found.export_id))
+    return drawn

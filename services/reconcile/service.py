@@ -315,9 +315,8 @@ def _period_in(task: Task) -> Period:
 
 def _former(period: Period, month: str) -> Settled:
     """Return the channel's former digests of this month, which need their button no more."""
-    own, new = f"{period.subject}:", (period.source,)
-    what = "posted a newer digest"
-    return Settled((NoticeKind.DIGEST,), "", what, source=own, month=month, by_sources=new)
+    own, new, kinds = f"{period.subject}:", (period.source,), (NoticeKind.DIGEST,)
+    return Settled(kinds, "", "posted a newer digest", source=own, month=month, by_sources=new)
 
 
 def subject_of(month: str, user_id: str) -> str:

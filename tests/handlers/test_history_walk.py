@@ -3,6 +3,8 @@
 import csv
 import io
 
+from handlers import names
+from tests.handlers.judging import buttons
 from tests.walk import PATIENCE, Walk, text_in
 
 
@@ -13,6 +15,7 @@ async def test_an_invoice_is_explained_and_its_history_sent_as_a_file(walk: Walk
 
     await walk.type("why INV-1")
     why = await walk.ephemeral("Exported to Maple Books")
+    assert [*buttons(why.blocks)] == [names.OPEN_XERO, names.OPEN_PAYMO, names.HISTORY, "undo"]
     await slack.press("Anna", why, "history")
     told = await walk.ephemeral("History of")
     await slack.press("Anna", told, "history_csv")
