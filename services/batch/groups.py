@@ -113,7 +113,7 @@ class GroupSender:
     ) -> None:
         """Send everything that can go in groups. Raises `ServiceError` when it has to wait."""
         go = _Go(connection, batch, show)
-        await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
+        await self.mirror.refresh_ledger(connection, at_most_old=_FRESH, of_copied=True)
         drawn_at = None
         while members := (await self._unsent(batch))[:HEADS]:
             members = await self._unchanged(go, await self._without_former(go, members))

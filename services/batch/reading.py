@@ -113,7 +113,7 @@ class TableReader:
         """Read what was asked for, and judge it."""
         await self.mirror.refresh_invoices(connection)
         await self.mirror.refresh_contacts(connection)
-        await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
+        await self.mirror.refresh_ledger(connection, at_most_old=_FRESH, of_copied=True)
         async with self.database.sessions.begin() as session:
             await requeue_due(session, connection, self.now())
             numbers = [await _meant(session, connection, each) for each in batch.asked_numbers]

@@ -23,7 +23,9 @@ _NOBODY = Addition()
 class Mirror(Protocol):
     """The copying of both systems' lists, as far as exporting asks for it out of turn."""
 
-    async def refresh_ledger(self, connection: Connection, *, at_most_old: timedelta) -> None:
+    async def refresh_ledger(
+        self, connection: Connection, *, at_most_old: timedelta, of_copied: bool = False
+    ) -> None:
         """Copy accounts, tax rates, currencies and lock dates that are older than this."""
 
     async def refresh_contacts(self, connection: Connection) -> None:

@@ -103,13 +103,13 @@ def client_row(client: Client) -> dict[str, Any]:
 
 
 async def copy_settings(
-    database: Database, xero: XeroClient, connection_id: int, now: datetime
+    database: Database, xero: XeroClient, connection_id: int, now: datetime, *, is_whole: bool
 ) -> None:
-    """Copy accounts, tax rates, currencies and lock dates: four calls."""
+    """Copy accounts, tax rates and lock dates, and if `is_whole` currencies: a call each."""
     organisation = await xero.organisation()
     accounts = [_account_row(each) for each in await xero.accounts()]
     rates = [_tax_row(each) for each in await xero.tax_rates()]
-    currencies = [{"code": each.code} for each in await xero.currencies()]
+    currencies = [{"code": each.code} for each in await xero.currencies()] if is_whole else []
     async with database.sessions.begin() as session:
         row = await connections.get(session, connection_id)
         before = await _refusal_facts(session, row)
@@ -124,6 +124,8 @@ async def copy_settings(
             (tables.TaxRate, rates, "tax rate"),
             (tables.Currency, currencies, "currency"),
         ):
+            if table is tables.Currency and not is_whole:
+                continue
             odd = texts_of(each for each in xero.left_out if each.what == what)
             mirror.note_left_out(row, f"{what} in Xero", odd)
             held = await mirror.list_ids(session, row.id, table)

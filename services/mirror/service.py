@@ -31,7 +31,7 @@ from services.mirror.lists import client_row
 from services.model import chunks
 from services.model.invoice import ISSUED_IN_PAYMO
 from services.model.jobs import Job
-from services.store import connections, exports, mirror, people, schedules, tables
+from services.store import batches, connections, exports, mirror, people, schedules, tables
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Schedule
 
@@ -66,7 +66,7 @@ class MirrorService(ScheduledStep):
     xero: XeroClients
     read_names: Callable[[Session, int], Awaitable[object]]
     now: Callable[[], datetime]
-    ledger_read_at: dict[int, datetime] = field(default_factory=dict)
+    ledger_read_at: dict[tuple[int, bool], datetime] = field(default_factory=dict)
     progress: dict[int, tuple[datetime, Progress]] = field(default_factory=dict)
     webhook_address: str = ""
     hooks_waits: dict[int, "_Wait"] = field(default_factory=dict)
@@ -125,15 +125,24 @@ class MirrorService(ScheduledStep):
         self.hooks_waits.pop(connection.id, None)
         return {}
 
-    async def refresh_ledger(self, connection: Connection, *, at_most_old: timedelta) -> None:
-        """Copy accounts, tax rates, currencies and lock dates that are older than this."""
+    async def refresh_ledger(
+        self, connection: Connection, *, at_most_old: timedelta, of_copied: bool = False
+    ) -> None:
+        """Copy accounts, tax rates, currencies and lock dates that are older than this.
+
+        Where only invoices matter whose heads are copied, their currencies are mostly known: Xero
+        is asked for its list only if one isn't, for somebody may just have enabled it.
+        """
         now = self.now()
-        read_at = self.ledger_read_at.get(connection.id)
+        read_at = self.ledger_read_at.get((connection.id, of_copied))
         if read_at is not None and read_at <= now < read_at + at_most_old:
             return
+        async with self.database.sessions() as session:
+            is_whole = not of_copied or await batches.lacks_currency(session, connection.id)
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
-        await lists.copy_settings(self.database, xero, connection.id, now)
-        self.ledger_read_at[connection.id] = now
+        await lists.copy_settings(self.database, xero, connection.id, now, is_whole=is_whole)
+        for each in {True, not is_whole}:
+            self.ledger_read_at[connection.id, each] = now
 
     async def refresh_contacts(self, connection: Connection) -> None:
         """Copy what changed of Xero's contacts now, or all of them after a night."""

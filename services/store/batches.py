@@ -13,7 +13,7 @@ from services.model.export import NEW_CONTACT, BatchState, ExportState, Marks
 from services.model.invoice import InvoiceState
 from services.store import exports
 from services.store.leases import fenced, write_where
-from services.store.tables import Batch, BatchRow, Connection, Export, InvoiceHeader
+from services.store.tables import Batch, BatchRow, Connection, Currency, Export, InvoiceHeader
 
 _WORKING = (BatchState.READING, BatchState.RUNNING)
 _LONG = (Export.sent, Export.invoice, Export.compared, Export.reply_to, Export.grounds)
@@ -216,6 +216,15 @@ async def list_unsent(session: AsyncSession, batch_id: int) -> Sequence[tuple[Ba
         .execution_options(populate_existing=True)
     )
     return [(row, export) for row, export in found]
+
+
+async def lacks_currency(session: AsyncSession, connection_id: int) -> bool:
+    """Say whether a copied invoice has a currency that isn't known to be enabled in Xero."""
+    enabled = select(Currency.code).where(Currency.connection_id == connection_id)
+    lacking = select(InvoiceHeader.invoice_id).where(
+        InvoiceHeader.connection_id == connection_id, InvoiceHeader.currency.not_in(enabled)
+    )
+    return await session.scalar(lacking.limit(1)) is not None
 
 
 async def list_latest(

@@ -115,7 +115,9 @@ class Meddling:
     draft_id: int = 0
     choices: list[ExportChoice] = field(default_factory=list)
 
-    async def refresh_ledger(self, connection: Connection, *, at_most_old: timedelta) -> None:
+    async def refresh_ledger(
+        self, connection: Connection, *, at_most_old: timedelta, of_copied: bool = False
+    ) -> None:
         """Let the person choose."""
         await self.bridge.mirror.refresh_ledger(connection, at_most_old=at_most_old)
         if self.choices:
