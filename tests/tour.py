@@ -42,6 +42,7 @@ _CALM = """
   :focus, :focus-visible, :focus-within { outline: 0 !important; }
   #composer, #composer:focus-within { border-color: transparent; box-shadow: none; }
 """
+_BEYOND = "(body) => body.scrollHeight - body.clientHeight"
 _SETTLED = """(node) => new Promise((done) => {
   let before = "";
   const timer = setInterval(() => {
@@ -170,12 +171,23 @@ class Tour:
         await self.say(f"/paymo-xero export {number}")
         form = self.slack.get_by_role("dialog")
         account = form.get_by_role("combobox", name="Account")
+        await expect(form).to_contain_text("1 thing to fix", timeout=PATIENCE)
+        await self.is_seen_whole(form)
         await self.hand.pick(account, form.get_by_role("option", name="Sales (200)"), "sales")
         await expect(form).to_contain_text("Ready to export", timeout=PATIENCE)
+        await self.is_seen_whole(form)
         await self.show("form", form, size=TALL)
         await self.hand.press(form.get_by_role("button", name="Export Invoice"))
         await expect(form).to_contain_text("exported", timeout=PATIENCE)
         await self.close()
+
+    async def is_seen_whole(self, form: Locator) -> None:
+        """See a form from its title to its buttons without scrolling, in a window of 900 pixels."""
+        assert self.page.viewport_size == USUAL
+        for part in ("h2", ".body > :first-child", ".body > :last-child", "footer"):
+            await expect(form.locator(part), part).to_be_in_viewport(ratio=1)
+        hidden = await form.locator(".body").evaluate(_BEYOND)
+        assert hidden <= 0, f"{hidden} pixels are out of view"
 
     async def pay(self) -> None:
         """Add a payment in Xero, of everything that is left."""

@@ -215,8 +215,16 @@ def _needs(form: ExportForm) -> list[Block]:
     drawn += tax_help(form.checks)
     drawn += blocks.paragraphs(check_line(each) for each in _of(form.checks, Colour.AMBER))
     if wants_recheck(form.checks) and not form.problem:
-        drawn += blocks.actions([recheck_button(form.draft_id)])
+        drawn = _with_recheck(drawn, recheck_button(form.draft_id))
     return drawn
+
+
+def _with_recheck(drawn: list[Block], again: Block) -> list[Block]:
+    """Put the button beside the last line, where nothing else is beside or below it."""
+    *before, last = drawn
+    if last["type"] == "section" and "accessory" not in last:
+        return [*before, last | {"accessory": again}]
+    return [*drawn, *blocks.actions([again])]
 
 
 def _passed(form: ExportForm, *, is_unfolded: bool) -> list[Block]:
