@@ -33,7 +33,7 @@ _END = re.compile(r"[.!?](?:[*_`”)\"]*)\s+|\n+")
 _NAMED = re.compile(r"\bPaymo (?:& |→ )?Xero\b")
 _BUTTONS = {"button", "link_button"}
 _PRESSED = {"yes", "submit"}  # the arguments that label a button
-_PRESSED_IN = re.compile(r"\b[Pp]ress \*?([A-Z]\w+(?: [A-Z]\w+)*)")  # a sentence
+_PRESSED_IN = re.compile(r"\b[Pp]ress \*?([A-Z]\w+(?: (?:and )?[A-Z]\w+)*)")  # a sentence
 _SMALL = {
     "a",
     "an",

@@ -43,7 +43,7 @@ def xero_text(checklist: Checklist) -> str:
     """Say how the side of Xero is, and what to do there."""
     named = about(checklist.organisation)
     if not checklist.xero_link:
-        confirm = "\nIs this the right organisation? *Confirm and Finish* below says so."
+        confirm = "\nIf that's the right organisation, press *Confirm and Finish*."
         return f"✅ *2. Xero:* {named}{'' if checklist.is_confirmed else confirm}"
     if checklist.broken_side == "Xero":
         return f"⛔ *2. Xero:* the connection to {named} no longer works. {_SIGN_IN}"

@@ -220,8 +220,10 @@ def _needs(form: ExportForm) -> list[Block]:
 
 
 def _with_recheck(drawn: list[Block], again: Block) -> list[Block]:
-    """Put the button beside the last line, where nothing else is beside or below it."""
+    """Put the button beside the last line, or with the buttons below it: a form has little room."""
     *before, last = drawn
+    if last["type"] == "actions":
+        return [*before, last | {"elements": [*last["elements"], again]}]
     if last["type"] == "section" and "accessory" not in last:
         return [*before, last | {"accessory": again}]
     return [*drawn, *blocks.actions([again])]

@@ -19,7 +19,7 @@ _STATES = {
     ConnectionState.ENDING: "⏳ *Disconnecting*",
     ConnectionState.ENDED: "*Disconnected*",
 }
-NOT_CONNECTED = "Paymo and Xero aren't connected yet. It takes a minute."
+NOT_CONNECTED = "Paymo and Xero aren't connected yet. Connecting takes a minute."
 # What can be typed, who may, and what comes of it. `connect` is the owner's where something is
 # connected, and anybody's before; `connect another` is anybody's, with a key and a consent of their
 # own. `history` is a viewer's of one invoice, and of everything an exporter's.
