@@ -1,7 +1,12 @@
 """The running program."""
 
 import importlib
+import os
+import signal
 import sys
+
+if os.getpid() == 1:  # a container's first process ignores what it has no handler for
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 
 
 def _load_without(unwanted: str, name: str) -> None:

@@ -96,7 +96,7 @@ def serve(
 ) -> None:
     """Run the program until it is told to stop."""
     settings = _settings()
-    # The first process of a container has no default: it could not be stopped before it listens.
+    # Told to stop before it listens, it leaves as it does later: with 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     commands = _commands(settings)
     if not commands.is_current() and migrate:
