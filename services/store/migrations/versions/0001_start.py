@@ -743,7 +743,7 @@ def upgrade() -> None:
     _partial(
         "ix_exports_unsettled",
         "exports",
-        ["connection_id", "id"],
+        ["connection_id"],
         "invoice_state IN ('delete_seen', 'void_seen', 'held', 'asked')",
     )
     live = "state IN ('exported', 'different') AND invoice_state IN ('live')"
@@ -971,9 +971,7 @@ def upgrade() -> None:
     _partial(
         "ix_payments_on_their_way", "payments", ["connection_id", "due_at"], "due_at IS NOT NULL"
     )
-    _partial(
-        "ix_payments_asked", "payments", ["connection_id", "id"], "state IN ('asked', 'parked')"
-    )
+    _partial("ix_payments_asked", "payments", ["connection_id"], "state IN ('asked', 'parked')")
     op.create_table(
         "tasks",
         sa.Column("id", sa.Integer(), nullable=False),
