@@ -132,11 +132,10 @@ async def test_while_calls_are_short_nothing_is_copied(bridge: Bridge) -> None:
     assert (await known(bridge, renamed))[0] == "Acme (UK) Ltd"
 
 
-@pytest.mark.parametrize("hours", [1, 5, 20])
-async def test_a_clock_that_is_ahead_of_xeros_loses_nothing(bridge: Bridge, hours: int) -> None:
+async def test_a_clock_that_is_ahead_of_xeros_loses_nothing(bridge: Bridge) -> None:
     at: datetime = bridge.clock.time
     contact = next(iter(bridge.xero.books.contacts.values()))
-    contact.name, contact.updated = "Acme (UK) Ltd", at - timedelta(hours=hours)
+    contact.name, contact.updated = "Acme (UK) Ltd", at - timedelta(minutes=3)
 
     await hour(bridge)
 
