@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import msgspec
 import structlog
@@ -22,16 +21,16 @@ from services.clients.xero import (
 from services.clients.xero.invoices import idempotency_key
 from services.errors import NotFound, Rejected, ServiceError
 from services.export import checking, claims
-from services.export.refusals import Refused, from_xero
+from services.export.refusals import Refused, from_xero, number_of_another, number_taken
 from services.lifecycle import export as lifecycle
 from services.mapping.case import adding_of, email_of
 from services.mapping.checks import taken_texts
 from services.mirror.lists import contact_row
 from services.model.days import CLOCKS_DIFFER
 from services.model.export import NEW_CONTACT, RefusalCode
-from services.model.invoice import Links
-from services.model.wording import Amount
-from services.store import audit, exports, leases, mirror, tables
+from services.model.invoice import InvoiceState, Links
+from services.model.jobs import Job
+from services.store import audit, exports, leases, mirror, schedules, tables
 from services.store.audit import AuditNote
 from services.store.engine import Database
 from services.store.tables import Connection, Export
@@ -121,31 +120,18 @@ class ExistingInvoices:
     async def _number_taken(self, connection: Connection, export: Export) -> Refused:
         """Return why the number cannot be used, and note the invoice that has it."""
         found = await self._numbered(connection, export)
+        former = await self._former(connection, export, found) if found is not None else None
         async with self.database.sessions.begin() as session:
             rival_id = found.invoice_id if found is not None else ""
             await lifecycle.note(session, export, {"rival_id": rival_id})
-        if found is None:
-            return Refused(
-                f"In Xero, the number {export.number} belongs to an invoice that was voided.",
-                RefusalCode.NUMBER_OTHER,
-                cure="Export this one without the number, or give it another one in Paymo.",
-            )
-        if await self._may_link(connection, export, found):
-            return Refused(
-                f"Xero already has invoice {export.number}, with the same contact and the same "
-                "total.",
-                RefusalCode.NUMBER_TAKEN,
-                cure="Link this export to that one if it is the same invoice, or export without "
-                "the number.",
-            )
-        mine = Amount(export.total or Decimal(0), export.currency)
-        theirs = Amount(found.total, found.currency_code)
-        return Refused(
-            f"Invoice {export.number} in Xero is a different one: {found.contact.name}, {theirs}, "
-            f"where Paymo has {export.client_name}, {mine}.",
-            RefusalCode.NUMBER_OTHER,
-            cure="Export without the number instead, or give this one another number in Paymo.",
-        )
+            if former is not None:
+                # Paymo may not have it any more: the next sweep asks for it first, and comes now.
+                await exports.uncheck(session, [former.id])
+                at = export.requested_at
+                await schedules.want(session, [connection.id], [Job.SWEEP], at)
+        if found is not None and await self._may_link(connection, export, found):
+            return number_taken(export)
+        return number_of_another(export, found, former)
 
     async def _numbered(self, connection: Connection, export: Export) -> XeroInvoice | None:
         xero = self._client(connection)
@@ -153,10 +139,21 @@ class ExistingInvoices:
 
     async def _may_link(self, connection: Connection, export: Export, found: XeroInvoice) -> bool:
         """Say whether it may be the same invoice: alike, and linked to no other one in Paymo."""
-        owner = Links.paymo_id(found.url)
-        if owner not in {None, export.paymo_invoice_id} or not _is_same(found, export):
-            return False
-        return bool(await self.free(connection, export, [found]))
+        former = await self._former(connection, export, found)
+        if former is not None:
+            is_free = former.invoice_state is InvoiceState.GONE
+        else:
+            is_free = Links.paymo_id(found.url) in {None, export.paymo_invoice_id}
+        return is_free and _is_same(found, export)
+
+    async def _former(
+        self, connection: Connection, export: Export, found: XeroInvoice
+    ) -> Export | None:
+        """Return the export that it is linked to, where that is of another invoice in Paymo."""
+        async with self.database.sessions() as session:
+            known = await exports.list_by_xero_ids(session, connection, [found.invoice_id])
+        former = known.get(found.invoice_id, export)
+        return former if former.id != export.id else None
 
     def _client(self, connection: Connection) -> XeroClient:
         return self.xero.client(connection.tenant_id, connection.grant_id)

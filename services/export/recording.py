@@ -15,6 +15,7 @@ from services.export.claims import WIDEST
 from services.export.refusals import Refused
 from services.jobs.runner import Work
 from services.lifecycle import export as lifecycle
+from services.lifecycle import payment
 from services.lifecycle.export import ExportColumns
 from services.mapping.case import DRAFT
 from services.model.actions import Action, after_a_refusal, settled_by
@@ -118,6 +119,8 @@ class Recorder:
             done = await self._mark(session, whole, is_linked=is_linked)
             if not done:
                 return done
+            for export in done if is_linked else ():
+                await payment.hand_over_all(session, export, self.now())
             await self._tell_exported(session, connection, done)
             besides = await courtesies.ask(session, connection, done, self.now())
             for export in done:

@@ -1,9 +1,13 @@
 """Why an export does not go, and which of Xero's own refusals mean the same."""
 
 import re
+from decimal import Decimal
 
+from services.clients.xero import XeroInvoice
 from services.errors import Rejected, ServiceError
 from services.model.export import ExportState, RefusalCode
+from services.model.invoice import InvoiceState
+from services.model.wording import Amount
 from services.store.tables import Export
 
 _NUMBER = (
@@ -145,6 +149,41 @@ def no_answer(export: Export) -> Refused:
         RefusalCode.NO_ANSWER,
         cure="Try again later, or cancel.",
     )
+
+
+def number_taken(export: Export) -> Refused:
+    """Return why the number is taken: by an invoice that may be the same."""
+    return Refused(
+        f"Xero already has invoice {export.number}, with the same contact and the same total.",
+        RefusalCode.NUMBER_TAKEN,
+        cure="Link this export to that one if it is the same invoice, or export without the "
+        "number.",
+    )
+
+
+def number_of_another(export: Export, found: XeroInvoice | None, former: Export | None) -> Refused:
+    """Return why the number is taken: by another invoice, the `former` export of one perhaps."""
+    number = export.number
+    cure = "Export without the number instead, or give this one another number in Paymo."
+    if found is None:
+        fact = f"In Xero, the number {number} belongs to an invoice that was voided."
+        cure = "Export this one without the number, or give it another one in Paymo."
+        return Refused(fact, RefusalCode.NUMBER_OTHER, cure=cure)
+    if former is not None and former.invoice_state is not InvoiceState.GONE:
+        fact = f"Invoice {number} in Xero was exported from another invoice in Paymo."
+        cure = (
+            "If that one was deleted there, try again in a minute. If not, export without the "
+            "number, or give this one another number in Paymo."
+        )
+        return Refused(fact, RefusalCode.NUMBER_OTHER, cure=cure)
+    mine = Amount(export.total or Decimal(0), export.currency)
+    theirs = Amount(found.total, found.currency_code)
+    said = f"{found.contact.name}, {theirs}, where Paymo has {export.client_name}, {mine}."
+    fact = f"Invoice {number} in Xero is a different one: {said}"
+    if former is not None:
+        fact = f"Invoice {number} in Xero is of one that was deleted in Paymo, and differs: {said}"
+        cure = "To link it, make both the same and try again. Or export without the number."
+    return Refused(fact, RefusalCode.NUMBER_OTHER, cure=cure)
 
 
 def cancelled(export: Export) -> str:

@@ -24,6 +24,7 @@ STANDING = (
 class PaymentColumns(TypedDict, total=False):
     """What the arrows may write beside the state."""
 
+    export_id: int
     due_at: datetime | None
     fence: int
     tries: int
@@ -35,6 +36,7 @@ class PaymentColumns(TypedDict, total=False):
     is_brought_back: bool
     is_only_told: bool
     reason: str
+    seen_at: datetime
 
 
 _SETTLED: PaymentColumns = {"is_brought_back": False, "reason": ""}
@@ -112,6 +114,33 @@ async def check_all(session: Session, export: Export, now: datetime) -> None:
 
 
 # ---- what people want
+
+
+@machine.press(
+    [*STANDING, PaymentState.TOMBSTONE],
+    PaymentState.ADDING,
+    as_read=[Payment.fence],
+    grows=[Payment.fence],
+)
+def hand_over(_payment: Payment, export: Export, now: datetime) -> PaymentColumns:
+    """Add it to the invoice of this export: the one that it was on is gone from Paymo."""
+    return {
+        "export_id": export.id,
+        "tries": 0,
+        "due_at": now,
+        "sent_at": None,
+        "paymo_payment_id": None,
+        "recorded_amount": None,
+        "is_only_told": False,
+        "seen_at": now,
+        **_SETTLED,
+    }
+
+
+async def hand_over_all(session: Session, export: Export, now: datetime) -> None:
+    """Add to a linked invoice what was on the one in Paymo that was linked before."""
+    for row in await payments.hold_former(session, export):
+        await hand_over(session, row, export, now)
 
 
 @machine.press(

@@ -145,6 +145,18 @@ async def hold(session: AsyncSession, export_ids: Collection[int]) -> Sequence[P
     return found.all()
 
 
+async def hold_former(session: AsyncSession, export: Export) -> Sequence[Payment]:
+    """Lock and return the payments of exports that were linked to its invoice in Xero before."""
+    former = await session.scalars(
+        select(Export.id).where(
+            Export.connection_id == export.connection_id,
+            Export.xero_invoice_id == export.xero_invoice_id,
+            Export.id != export.id,
+        )
+    )
+    return await hold(session, former.all())
+
+
 async def list_due(session: AsyncSession, connection_id: int, now: datetime) -> Sequence[int]:
     """Return the ids of payments to work on, removals before additions."""
     rows = await session.execute(

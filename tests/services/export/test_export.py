@@ -169,7 +169,7 @@ async def test_e12_a_number_that_is_taken_is_never_written_over(bridge: Bridge) 
     assert refused.rival_url.endswith(first.xero_invoice_id)
     await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.LINK_EXISTING)
     await bridge.run()
-    assert "is a different one: Kiwi Farm" in bridge.screen.results[-1].reason
+    assert "was exported from another invoice in Paymo" in bridge.screen.results[-1].reason
     await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.WITHOUT_NUMBER)
     await bridge.run()
     done = bridge.screen.results[-1]

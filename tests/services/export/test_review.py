@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from handlers.blocks import render_plain
+from sandbox.paymo import Invoice
 from sandbox.xero.model import new_id
 from services.errors import ServiceError
 from services.model.actions import Action
@@ -14,7 +16,7 @@ from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.store.engine import Database
 from services.store.tables import Connection
-from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.bridge import ANNA, TODAY, Bridge, reply_to
 
 # Without a number in Xero, nothing but the reference keeps an invoice from being there twice.
 LONG = "INV-2026-11-25-00000001"
@@ -194,6 +196,75 @@ async def test_e11_the_same_invoice_written_in_xero_by_hand_is_linked_by_a_perso
     await bridge.run()
     export = (await bridge.exports())[-1]
     assert (export.xero_invoice_id, export.is_linked) == (by_hand.invoice_id, True)
+
+
+async def made_again(bridge: Bridge, price: str = "100") -> Invoice:
+    """Have somebody delete INV-1 in Paymo and make it again; press *Export*."""
+    company = bridge.paymo.company
+    acme = next(iter(company.clients.values()))
+    company.delete_invoice(company.numbered("INV-1").id)
+    made = company.add_invoice("INV-1", acme, [("Work", "", 1, price)], tax=15)
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    await press(bridge, "INV-1")
+    return made
+
+
+async def test_an_invoice_made_again_in_paymo_is_linked_and_gets_its_payments(
+    bridge: Bridge,
+) -> None:
+    """Its former one was exported, paid in part in Xero, and deleted in Paymo."""
+    first = await bridge.export_it("INV-1")
+    bridge.xero.books.pay(first.xero_invoice_id, Decimal(40), date=TODAY)
+    await bridge.look()
+    made = await made_again(bridge)
+    refused = bridge.screen.results[-1]
+    assert refused.actions == ("link_existing", "without_number", "retry", "cancel")
+
+    await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.LINK_EXISTING)
+    await bridge.run()
+    await bridge.look()
+    bridge.xero.books.pay(first.xero_invoice_id, Decimal(75), date=TODAY)
+    await bridge.look()
+
+    copies = bridge.paymo.company.payments_of(made.id)
+    assert [each.amount for each in copies] == [Decimal(40), Decimal(75)]
+    assert made.status == "paid"
+    assert list(bridge.xero.invoices) == [first.xero_invoice_id]
+    assert (await bridge.exports())[-1].xero_invoice_id == first.xero_invoice_id
+
+
+async def test_an_invoice_made_again_otherwise_says_what_differs_and_what_to_do(
+    bridge: Bridge,
+) -> None:
+    first = await bridge.export_it("INV-1")
+    await made_again(bridge, price="120")
+
+    refused = bridge.screen.results[-1]
+
+    assert refused.actions == ("without_number", "retry", "cancel")
+    assert "that was deleted in Paymo, and differs: Acme Ltd" in refused.reason
+    assert list(bridge.xero.invoices) == [first.xero_invoice_id]
+
+
+async def test_what_is_exported_from_another_invoice_is_linked_once_that_one_is_gone(
+    bridge: Bridge,
+) -> None:
+    """Paymo fails, so nobody knows yet that the former one was deleted."""
+    await bridge.export_it("INV-1")
+    former = bridge.paymo.company.numbered("INV-1").id
+    bridge.paymo.faults.add(method="GET", path=f"/invoices/{former}$", status=500, times=50)
+    await made_again(bridge)
+    refused = bridge.screen.results[-1]
+    assert "was exported from another invoice in Paymo" in refused.reason
+
+    bridge.paymo.faults.clear()
+    bridge.clock.turn(minutes=1)
+    await bridge.run()
+    await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.RETRY)
+    await bridge.run()
+
+    assert "link_existing" in bridge.screen.results[-1].actions
 
 
 async def test_e08_a_form_of_one_organisation_sends_nothing_to_another(bridge: Bridge) -> None:
