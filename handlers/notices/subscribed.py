@@ -20,7 +20,7 @@ ASK = {
     "is, its people will read invoice numbers, clients and amounts. Subscribe it?",
 }
 
-MINIMUM_MEANS = "In the invoice's own currency. Failures are always sent."
+MINIMUM_MEANS = "In the invoice's own currency. Failures and deletions are always sent."
 STILL_PAUSED = "Its notifications stay paused."
 NO_AMOUNT = "Type an amount, such as 500."
 INVITE = f"If this channel is private, type `/invite {BOT}` so that the app can post."

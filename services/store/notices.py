@@ -29,6 +29,7 @@ _ENDED = {
 _OVER_IN_XERO = {"DELETED": "deleted", "VOIDED": "voided"}
 _TRIAL = timedelta(minutes=1)  # longer than Slack takes for a message
 _DRAFTS = frozenset({"DRAFT", "SUBMITTED"})  # not approved in Xero yet
+_HOWEVER_SMALL = frozenset({Topic.DELETIONS, Topic.FAILURES})  # no minimum keeps these back
 # A payment counts as soon as it is known and until it is known to be gone.
 COUNTED = (PaymentState.RECORDED, PaymentState.CHECKING)
 
@@ -114,7 +115,9 @@ def hears(subscription: Subscription, notification: Notification) -> bool:
     client_id = notification.export.client_id if notification.export else None
     if subscription.client_id is not None and client_id not in {None, subscription.client_id}:
         return False
-    return notification.amount is None or notification.amount >= (subscription.minimum or 0)
+    if topic in _HOWEVER_SMALL or notification.amount is None:
+        return True
+    return notification.amount >= (subscription.minimum or 0)
 
 
 async def take_due(session: AsyncSession, workspace_id: int, now: datetime) -> Notice | None:

@@ -176,21 +176,23 @@ async def test_several_workers_post_everything_once_and_in_order(database: Datab
         ({"client_id": 6}, 0),
         ({"minimum": Decimal(50)}, 1),
         ({"minimum": Decimal("50.01")}, 0),
+        ({"minimum": Decimal("50.01"), "topics": ["deletions"]}, 1),
     ],
     ids=str,
 )
 async def test_a_channel_hears_only_of_its_client_and_from_its_minimum_on(
     database: Database, filters: dict[str, Any], told: int
 ) -> None:
+    """No minimum keeps back that an invoice was deleted, or restored."""
+    is_deletion = filters.get("topics") == ["deletions"]
+    kind = NoticeKind.INVOICE_RESTORED if is_deletion else NoticeKind.PAYMENT_RECEIVED
     connection = await connected(database)
     export: Export = export_of(connection, client_id=5)
     async with database.sessions.begin() as session:
         session.add(export)
         await notices.subscribe(session, wanted(connection, **filters))
         await session.flush()
-        notification = notices.Notification(
-            NoticeKind.PAYMENT_RECEIVED, "payment:1", {}, export=export, amount=Decimal(50)
-        )
+        notification = notices.Notification(kind, "1", {}, export=export, amount=Decimal(50))
 
         assert await notices.enqueue(session, connection, notification, NOW) == told
 
