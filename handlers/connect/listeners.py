@@ -106,7 +106,8 @@ class ConnectListeners:
         """Have Xero swept now."""
         reply_to = await reply_target(self.workspaces, request)
         asked = await self.syncing.request(request.person, reply_to)
-        await reply.tell_waiting(request, asked_text(asked))
+        tell = reply.tell if asked.is_fresh else reply.tell_waiting
+        await tell(request, asked_text(asked))
 
 
 class SlackConnectScreen(Screen):

@@ -60,8 +60,8 @@ def farewell_lines(farewell: Farewell) -> list[str]:
         named = blocks.escape(some_of(farewell.others))
         shared = f"Access stays for {named}: the same person in Xero allowed it."
     return [
-        f"*First at Xero:* {organisation} is disconnected. {shared}",
-        f"*Then at Paymo:* we delete the API key of {company} here.",
+        f"*First Xero:* {organisation} is disconnected. {shared}",
+        f"*Then Paymo:* we delete our copy of {company}'s API key.",
         (
             f"*What stays:* {blocks.counted(farewell.exported, 'exported invoice')}, on both "
             "sides, as they are. If you connect the same two again, nothing is exported twice."

@@ -306,11 +306,12 @@ def overdue_text(found: Owed) -> str:
     rest = [each for each in found.open if each.days_late <= 0]
     where = f"in {one_line(found.organisation)}"
     if not found.open:
-        return f"✅ Nothing is open {where}: every approved invoice is paid."
+        return f"✅ Nothing is owed on invoices exported to {one_line(found.organisation)}."
     not_due = f"{counted(len(rest), 'invoice')} not due yet: {_sums(rest, found.country)}."
     if not late:
-        return f"✅ *Nothing is overdue* {where}.\n{not_due}"
-    lines = [f"⚠️ *{_sums(late, found.country)} overdue* {where}, {counted(len(late), 'invoice')}."]
+        return f"✅ *No exported invoice is overdue* {where}.\n{not_due}"
+    count = counted(len(late), "exported invoice")
+    lines = [f"⚠️ *{_sums(late, found.country)} overdue* {where}, {count}."]
     for name, group in _by_age(late):
         lines += [f"*{name}:* {_sums(group, found.country)}", *_lines(group, found.country)]
     return "\n".join([*lines, *([not_due] if rest else [])])
@@ -320,11 +321,11 @@ def client_text(found: Owed) -> str:
     """Say what one client owes, and what it has paid."""
     name, where = one_line(found.client), one_line(found.organisation)
     if not found.open and not found.paid:
-        return f"*{name}* has no approved invoice in {where}."
-    lines = [f"*{name}* owes nothing in {where}."]
+        return f"No exported invoice of *{name}* is approved in {where}."
+    lines = [f"*{name}* owes nothing on invoices exported to {where}."]
     if found.open:
         lines = [
-            f"*{name}* owes {_sums(found.open, found.country)} in {where}.",
+            f"*{name}* owes {_sums(found.open, found.country)} on invoices exported to {where}.",
             *_lines(found.open, found.country),
         ]
     if found.paid:

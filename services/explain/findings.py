@@ -143,7 +143,7 @@ def in_xero(
     if trouble:
         return Finding("In Xero", trouble, Colour.AMBER, times)
     if export is None or export.state not in exports.DONE:
-        return Finding("In Xero", "Not in Xero.", times=times)
+        return Finding("In Xero", "Not there.", times=times)
     left = export.xero_due
     text = _STATUSES.get(export.xero_seen_status or export.xero_status, "In Xero")
     if left is not None:

@@ -139,7 +139,7 @@ class Judge:
             number=mine.number,
             client=self._client(mine),
             paymo=self._paymo_side(mine),
-            findings=_noted(self._why_not(mine, export)),
+            findings=_noted(why) if (why := self._why_not(mine, export)) else (),
             help=helps[0],
             help_value=helps[1],
             paymo_id=mine.id,
@@ -148,6 +148,7 @@ class Judge:
         )
 
     def _why_not(self, mine: Invoice, export: Export | None) -> str:
+        """Say what more there is to know than that it is only in Paymo."""
         if export is not None and is_exported(export):
             return "Somebody undid its export."
         if export is not None and export.state is ExportState.FAILED:
@@ -157,7 +158,7 @@ class Judge:
         if export is not None:
             return "Its export is on its way."
         if money.folded(mine.number) not in self.read.other_numbers:
-            return "Not exported."
+            return ""
         return "Not exported, but Xero has another invoice with this number."
 
     def _row(

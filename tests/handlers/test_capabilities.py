@@ -51,7 +51,7 @@ async def test_the_organisation_is_shown_and_confirmed_by_the_button_of_the_form
 
     await press(walk, view, "disconnect")
 
-    assert "*First at Xero:* Maple Books is disconnected" in text_in(
+    assert "*First Xero:* Maple Books is disconnected" in text_in(
         (await walk.modal("disconnect")).payload
     )
 
@@ -276,3 +276,13 @@ async def test_many_deletions_at_once_wait_for_a_press(walk: Walk, button: str) 
     assert ("void" in states) is (button == "breaker_apply")
     decided = await walk.rewritten("sync_paused", f"<@{walk.town.anna.id}>")
     assert "breaker_" not in str(decided.blocks)
+
+
+async def test_what_was_synced_a_moment_ago_promises_no_result(walk: Walk) -> None:
+    await walk.connect(subscribe=False)
+    await walk.type("sync")
+    await walk.modal_saying("✅ Maple Books")
+    await walk.close()
+    await walk.type("sync")
+    fresh = await walk.modal_saying("was synced a moment ago")
+    assert "tell you the result" not in text_in(fresh.payload)

@@ -27,7 +27,7 @@ def test_open_invoices_are_told_by_age_the_oldest_first() -> None:
     due = f"due {day('2026-03-01')}"
 
     assert text.split("\n") == [
-        "⚠️ *$345.00 overdue* in Maple Books, 3 invoices.",
+        "⚠️ *$345.00 overdue* in Maple Books, 3 exported invoices.",
         "*More than 60 days overdue:* $115.00",
         f"• Acme Ltd · Acme Ltd · $115.00 · {due}, overdue by 61 days",
         "*31 to 60 days overdue:* $115.00",
@@ -41,8 +41,8 @@ def test_open_invoices_are_told_by_age_the_oldest_first() -> None:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (owed(), "Nothing is open in Maple Books"),
-        (owed(invoice(0)), "Nothing is overdue"),
+        (owed(), "Nothing is owed on invoices exported to Maple Books"),
+        (owed(invoice(0)), "No exported invoice is overdue"),
         (owed(*[invoice(9)] * 20), "• 12 more"),
     ],
 )
@@ -55,5 +55,5 @@ def test_one_client_is_told_with_what_it_paid_and_is_harmless(name: str) -> None
     text = client_text(owed(invoice(5, name=name), name=name, paid=(invoice(5, "0", name),) * 30))
 
     judge_words([text, overdue_text(owed(*[invoice(9, name=name)] * 90, name=name))])
-    assert "owes $115.00" in text
+    assert "owes $115.00 on invoices exported to" in text
     assert "*Paid:* 30 invoices" in text

@@ -284,7 +284,7 @@ def test_without_a_connection_there_is_one_way_on() -> None:
 def test_the_goodbye_names_both_sides_in_order_and_what_stays() -> None:
     text = said(farewell_view(samples.farewell("Acme Ltd")))
 
-    assert text.index("First at Xero") < text.index("Then at Paymo") < text.index("What stays")
+    assert text.index("First Xero") < text.index("Then Paymo") < text.index("What stays")
     assert "nothing is exported twice" in text
 
 
