@@ -259,7 +259,7 @@ class _Parts:
             EndingStep(database, paymo, self.consents, self.connect_screen, self.now),
             NoticeStep(database, board, links, self.now, self.wake),
             CardStep(database, board, links, self.now),
-            HomeStep(database, SlackHomeScreen(clients, self.connect, self.explain)),
+            HomeStep(database, SlackHomeScreen(clients, self.connect, self.explain), self.now),
             *self._export_steps(),
             *self._task_steps(),
         )

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -62,6 +62,11 @@ def name_of_zone(stated: str) -> str:
 def day_in(stated: str, now: datetime) -> date:
     """The day that it is in the zone which Xero states."""
     return now.astimezone(zone_of(stated)).date()
+
+
+def begin_of(stated: str, day: date) -> datetime:
+    """The moment at which a day begins in the zone which Xero states."""
+    return datetime.combine(day, time(), zone_of(stated)).astimezone(UTC)
 
 
 def read_moment(text: str) -> datetime | None:

@@ -373,6 +373,7 @@ class HomeStep(Step[Acquaintance]):
 
     database: Database
     screen: HomeScreen
+    now: Callable[[], datetime]
 
     async def take(self, session: Session, key: int, now: datetime) -> Acquaintance | None:
         """Take the person who waits for longest."""
@@ -395,4 +396,4 @@ class HomeStep(Step[Acquaintance]):
 
     async def _close(self, row: Acquaintance) -> None:
         async with self.database.sessions.begin() as session:
-            await people.close(session, row)
+            await people.close(session, row, self.now())

@@ -1,9 +1,10 @@
 """People: their roles, names, first meeting with the app, and Home tabs to redraw.
 
 Whatever concerns a person marks their Home as out of date (`outdate`); a few seconds later the
-outbox publishes it once, with everything that happened meanwhile.
+outbox publishes it once, with everything that happened meanwhile. A new day does so, too.
 """
 
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotAllowed
+from services.model import days
 from services.model.connection import ConnectionState
 from services.model.people import Person, Role
 from services.model.wording import Member
@@ -23,6 +25,7 @@ from services.store.tables import Acquaintance, Connection, Subscription
 
 _TOGETHER = timedelta(seconds=3)  # what happens within is drawn at once
 _INTEREST = timedelta(days=30)  # who has not opened Home for longer opens it anew
+_SPREAD = 60  # minutes after midnight in which Homes count a day more, some at a time
 
 
 _WHY = {
@@ -50,7 +53,10 @@ async def open_home(session: AsyncSession, workspace_id: int, user_id: str, now:
     """
     await _put(session, (workspace_id, user_id), home_at=now)
     own = (Acquaintance.workspace_id == workspace_id, Acquaintance.user_id == user_id)
-    await _draw_again(session, now, *own, Acquaintance.leased_until.is_not(None))
+    soon = now + _TOGETHER
+    await _draw_again(session, soon, *own, Acquaintance.leased_until.is_not(None))
+    if day_ends_at := await _day_ends_at(session, workspace_id, user_id, now):
+        await _draw_again(session, day_ends_at, *own, Acquaintance.due_at.is_(None))
 
 
 async def find_name(
@@ -71,21 +77,23 @@ async def outdate(
 ) -> None:
     """Have Home drawn again for those who may see a connection and look at it, and a few others."""
     concerned = {connection.owner_id, *connection.exporters, *connection.viewers, *also}
+    soon = now + _TOGETHER
+    is_later = (Acquaintance.due_at > soon) & (Acquaintance.tries == 0)  # else Slack says when
     await _draw_again(
         session,
-        now,
+        soon,
         Acquaintance.workspace_id == connection.workspace_id,
         Acquaintance.user_id.in_(concerned),
         Acquaintance.home_at > now - _INTEREST,
-        or_(Acquaintance.due_at.is_(None), Acquaintance.leased_until.is_not(None)),
+        or_(Acquaintance.due_at.is_(None), Acquaintance.leased_until.is_not(None), is_later),
     )
 
 
-async def _draw_again(session: AsyncSession, now: datetime, *whose: ColumnElement[bool]) -> None:
+async def _draw_again(session: AsyncSession, at: datetime, *whose: ColumnElement[bool]) -> None:
     await session.execute(
         update(Acquaintance)
         .where(*whose)
-        .values(**leases.wanted(Acquaintance, now + _TOGETHER), tries=0)
+        .values(**leases.wanted(Acquaintance, at), tries=0)
         .execution_options(synchronize_session=False)
     )
 
@@ -104,9 +112,26 @@ async def take_outdated(
     return await leases.take_where(session, Acquaintance, Acquaintance.id == oldest, now)
 
 
-async def close(session: AsyncSession, person: Acquaintance) -> bool:
-    """Note that Home is up to date, unless something happened meanwhile."""
-    return await fenced(session, person, person.fence, due_at=None)
+async def close(session: AsyncSession, person: Acquaintance, now: datetime) -> bool:
+    """Note that Home is up to date until the day ends, unless something happened meanwhile."""
+    again_at = None
+    if person.home_at is not None and person.home_at > now - _INTEREST:
+        again_at = await _day_ends_at(session, person.workspace_id, person.user_id, now)
+    return await fenced(session, person, person.fence, due_at=again_at, tries=0)
+
+
+async def _day_ends_at(
+    session: AsyncSession, workspace_id: int, user_id: str, now: datetime
+) -> datetime | None:
+    """Return when a day is over, and a little more, where an organisation of this person is."""
+    connections = await session.scalars(
+        select(Connection).where(
+            Connection.workspace_id == workspace_id, Connection.state == ConnectionState.ACTIVE
+        )
+    )
+    zones = {each.time_zone for each in connections if named_role(each, user_id)}
+    ends = [days.begin_of(each, days.day_in(each, now) + timedelta(days=1)) for each in zones]
+    return min(ends) + timedelta(minutes=zlib.crc32(user_id.encode()) % _SPREAD) if ends else None
 
 
 def _of(workspace_id: int, user_id: str) -> Any:

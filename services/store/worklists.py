@@ -4,7 +4,7 @@ Also what allows automatic exports, and what stops them.
 """
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, or_, select, true
@@ -142,8 +142,8 @@ def card_changes_at(export: Export, connection: Connection, now: datetime) -> da
     if export.due_on is None or not is_owed or late > MOST_DAYS_LATE:
         return None
     next_day = export.due_on + timedelta(days=max(late, 0) + 1)
-    midnight = datetime.combine(next_day, time(), days.zone_of(connection.time_zone))
-    return midnight.astimezone(UTC) + timedelta(minutes=export.id % _SPREAD)
+    midnight = days.begin_of(connection.time_zone, next_day)
+    return midnight + timedelta(minutes=export.id % _SPREAD)
 
 
 async def list_of(

@@ -1,7 +1,8 @@
 """What the Home tab lists for one connection."""
 
 import re
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from services.explain.service import ExplainService
 from services.explain.worklist import WorkList
 from services.model.people import Person, Role
 from services.model.wording import situated
+from services.notices.delivery import HomeStep
 from services.settings.service import AccessService
 from services.store import people
 from services.store.engine import Database
@@ -166,6 +168,43 @@ async def test_what_is_overdue_says_for_how_long(bridge: Bridge) -> None:
 
     assert late.number == "INV-1"
     assert re.fullmatch(r"overdue by [456] days", late.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Homes:
+    """Keeps what a Home tab says is overdue, each time it is published."""
+
+    explain: ExplainService
+    drawn: list[list[str]] = field(default_factory=list)
+
+    async def publish(self, workspace_id: int, person: Person) -> None:
+        """Read it as Home does."""
+        self.drawn.append([each.text for each in (await self.explain.worklist(person)).overdue])
+
+
+@BOTH_DATABASES
+async def test_home_counts_one_day_more_each_midnight_there_for_who_opened_it_lately(
+    bridge: Bridge,
+) -> None:
+    await bridge.change(time_zone="NEWZEALANDSTANDARDTIME")
+    await bridge.export_it("INV-1")
+    [export] = await bridge.exports()
+    assert export.due_on is not None
+    workspace_id = (await bridge.connection()).workspace_id
+    homes = Homes(ExplainService(bridge.database, bridge.links, bridge.work, bridge.clock))
+    step = HomeStep(bridge.database, homes, bridge.clock)
+    # In New Zealand it is 19:00 or 20:00.
+    bridge.clock.time = datetime.combine(export.due_on + timedelta(days=1), time(7), UTC)
+    async with bridge.database.sessions.begin() as session:
+        await people.open_home(session, workspace_id, "U1", bridge.clock())
+    seen = []
+    for hours in (3, 3, 20, 4, 24 * 40, 24):
+        bridge.clock.turn(hours=hours)
+        await bridge.runner.run_all([step], workspace_id)
+        seen.append(len(homes.drawn))
+
+    assert seen == [0, 1, 1, 2, 3, 3]
+    assert homes.drawn[:2] == [["overdue by 2 days"], ["overdue by 3 days"]]
 
 
 async def test_the_owner_sees_who_asks_and_nobody_else_sees_anything(bridge: Bridge) -> None:

@@ -233,13 +233,13 @@ async def test_home_is_drawn_again_where_it_was_opened_while_it_was_drawn(
         drawing = await people.take_outdated(session, connection.workspace_id, later)
         assert drawing is not None
         await people.open_home(session, connection.workspace_id, "U1", later)
-        await people.close(session, drawing)
+        await people.close(session, drawing, later)
 
     async with database.sessions.begin() as session:
         soon = later + timedelta(seconds=5)
         again = await people.take_outdated(session, connection.workspace_id, soon)
         assert again is not None
         await people.open_home(session, connection.workspace_id, "U2", soon)
-        await people.close(session, again)
+        await people.close(session, again, soon)
         end = soon + timedelta(minutes=1)
         assert await people.take_outdated(session, connection.workspace_id, end) is None
