@@ -130,6 +130,7 @@ class AutoStep(OneOffStep):
             return doubt, None
         reply_to = ReplyTarget(connection.workspace_id, "")
         columns = claims.columns_of(invoice)
+        columns["ordered_by"] = connection.auto_export_by
         asked = claims.Request("", reply_to, self.now(), choice, columns)
         try:
             export = await claims.claim(session, connection, asked)

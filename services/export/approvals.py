@@ -182,7 +182,7 @@ async def _facts(
     ]
     return notices.common_facts(export, connection, links) | {
         "by": export.requested_by,
-        **notices.order_of(export, connection),
+        **notices.order_of(export),
         "changed_by": export.changed_by,
         "contact": invoice.client_name if contact is None else contact.name,
         "is_new_contact": is_new,

@@ -234,14 +234,14 @@ class Recorder:
             "total": money.format_amount(export.total, export.currency, connection.country)
             if export.total
             else "",
-            **notices.order_of(export, connection),
+            **notices.order_of(export),
             **({"approved_by": export.approved_by} if export.approved_by else {}),
         }
         return AuditNote("exported", self.now(), export.requested_by, export.id, after=after)
 
     async def _tell_failed(self, session: Session, connection: Connection, export: Export) -> None:
         """Owe every subscribed channel the reason, once for each time somebody asked."""
-        order = notices.order_of(export, connection)
+        order = notices.order_of(export)
         facts = notices.common_facts(export, connection, self.links) | {
             "rival_url": _result_of(export, connection, self.links).rival_url,
             "reason": situated(export.reason, connection.country),

@@ -36,6 +36,7 @@ class ExportColumns(TypedDict, total=False):
     grounds: dict[str, str] | None
     wish: Wish
     requested_by: str
+    ordered_by: str
     requested_at: datetime
     reply_to: dict[str, Any]
     changed_by: str

@@ -134,7 +134,7 @@ class SettingsService:
         clean = await worklists.count_clean(session, connection)
         if clean < worklists.NEEDED:
             raise NotAccepted({"auto_export": too_early(clean, worklists.NEEDED)})
-        await worklists.switch_on(session, connection, now)
+        await worklists.switch_on(session, connection, by, now)
         again = Settled((NoticeKind.AUTO_EXPORT_PAUSED,), by, "turned it on again")
         await settle(session, connection, again, now)
 

@@ -337,9 +337,9 @@ def _urls(export: Export, connection: Connection, links: Links) -> dict[str, str
     }
 
 
-def order_of(export: Export, connection: Connection) -> dict[str, Any]:
+def order_of(export: Export) -> dict[str, Any]:
     """Return who turned automatic export on; "" where a person exported."""
-    return {} if export.requested_by else {"on_order_of": connection.owner_id}
+    return {} if export.requested_by else {"on_order_of": export.ordered_by}
 
 
 def paid_of(rows: Sequence[Payment]) -> Decimal:
@@ -359,7 +359,7 @@ def card_facts(
         "xero_number": export.xero_number,
         "xero_status": export.xero_status,
         "by": export.requested_by,
-        **order_of(export, connection),
+        **order_of(export),
         "approved_by": export.approved_by,
         "approved_at": export.approved_at.isoformat() if export.approved_at else "",
         "number_left_out": export.xero_number != export.number,

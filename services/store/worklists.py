@@ -261,9 +261,9 @@ async def list_asked_about(
     return (await session.scalars(newest)).all()
 
 
-async def switch_on(session: AsyncSession, connection: Connection, now: datetime) -> None:
+async def switch_on(session: AsyncSession, connection: Connection, by: str, now: datetime) -> None:
     """Begin with what becomes sent from now on; what was sent before is left to people."""
-    connection.auto_export = True
+    connection.auto_export, connection.auto_export_by = True, by
     # Paymo's times have no fractions of a second.
     connection.auto_export_since = now.replace(microsecond=0)
     connection.auto_export_from = None

@@ -119,6 +119,7 @@ class Connection(Sends, Base):
     attach_pdf: Mapped[bool] = mapped_column(default=False)
     # Above it, and in other currencies, a second person approves; None: nobody has to.
     approve_above: Mapped[Decimal | None] = mapped_column(Money)
+    auto_export_by: Mapped[str] = mapped_column(String(32), default="")  # who switched it on
     auto_export_since: Mapped[datetime | None] = mapped_column(UtcDateTime)  # switched on then
     auto_export_from: Mapped[datetime | None] = mapped_column(UtcDateTime)  # by Paymo's clock
 

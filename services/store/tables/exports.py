@@ -68,6 +68,7 @@ class Export(Traced, Leased, Sends, Base):
     wish: Mapped[Wish] = mapped_column(text_enum(Wish), default=Wish.NOTHING)
 
     requested_by: Mapped[str] = mapped_column(String(32))
+    ordered_by: Mapped[str] = mapped_column(String(32), default="")  # who made it automatic
     requested_at: Mapped[datetime] = mapped_column(UtcDateTime)
     reply_to: Mapped[dict[str, Any]] = mapped_column(JSON)  # of who asked
 

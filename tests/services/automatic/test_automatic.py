@@ -130,6 +130,10 @@ async def test_what_is_sent_and_certain_goes_once_and_on_the_owners_order(bridge
     facts = (await told(bridge, "invoice_exported"))[-1]
     assert (facts["number"], facts["by"], facts["on_order_of"]) == ("INV-1", "", "U1")
     assert len(bridge.screen.results) == 3  # nobody waits for it, so no screen is drawn on
+    await bridge.change(owner_id="U2", exporters=["U1"])
+    card = await bridge.forms.card(ANNA, "INV-1")
+    assert card is not None
+    assert card[0]["on_order_of"] == "U1"  # whoever owns the connection since
 
 
 async def test_one_that_was_written_and_sent_between_two_looks_goes_as_well(
