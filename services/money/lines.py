@@ -93,7 +93,7 @@ def _stated(figures: PaymoFigures) -> dict[str, Decimal]:
 def _check_decimals(figures: PaymoFigures) -> None:
     """Xero's totals have two decimals, so nothing may need a third."""
     currency = currency_code(figures.currency)
-    amounts = _stated(figures)
+    amounts = {f"the {name}": amount for name, amount in _stated(figures).items()}
     if decimals_of(currency) > _XERO_DECIMALS:
         finest = Decimal(1).scaleb(-decimals_of(currency))
         for place, line in enumerate(figures.lines, start=1):
@@ -101,7 +101,7 @@ def _check_decimals(figures: PaymoFigures) -> None:
     for name, amount in amounts.items():
         if decimals_in(amount) > _XERO_DECIMALS:
             raise NotExportable(
-                f"Xero keeps two decimals, and the {name} is {Amount(amount, currency)}.",
+                f"Xero keeps two decimals, and {name} is {Amount(amount, currency)}.",
                 "Round the invoice's prices in Paymo.",
             )
 
