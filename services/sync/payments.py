@@ -229,9 +229,9 @@ class Copying(ExportedInvoice):
         is_gone = self.export.invoice_state in _GONE
         if is_gone or self._is_only_told() or _find_copy(invoice, self.payment) is not None:
             return None
-        is_over = policy.PAYMENT.is_over(self.payment.tries - 1)
-        amount = self._takeable(invoice)
-        return None if is_over or self._why_not(invoice, amount) else amount
+        amount, is_over = self.payment.amount, policy.PAYMENT.is_over(self.payment.tries - 1)
+        is_odd = is_over or self._takeable(invoice) != amount or self._why_not(invoice, amount)
+        return None if is_odd else amount
 
     def facts_of(self, copy: Copy) -> dict[str, object]:
         """Return a notification's facts about the copy, besides the payment's own."""
@@ -266,7 +266,7 @@ class Copying(ExportedInvoice):
                 await self._park(gone=False)
                 return
             amount = self._takeable(invoice)
-            await self.require_room(amount - invoice.left)
+            await self.require_room(self.payment.amount - invoice.left)
             if why := self._why_not(invoice, amount):
                 await self.ask(why)
                 return
@@ -306,8 +306,8 @@ class Copying(ExportedInvoice):
     def _takeable(self, invoice: Invoice) -> Decimal:
         """Return the amount to record: all of it, or what is left where both nearly agree.
 
-        A cent too much in Xero is let go. Beyond it only what a person accepted or rounded counts:
-        as much above what is left, or, once nothing is due in Xero, exactly as much below.
+        A cent too much in Xero is let go, once no former copy takes its room. Beyond it only what
+        a person accepted or rounded counts: as much above, or, once nothing is due, exactly below.
         """
         amount = self.payment.amount
         over = amount - invoice.left

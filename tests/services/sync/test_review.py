@@ -173,3 +173,27 @@ async def test_an_edited_payment_waits_until_its_former_copy_is_gone(
     days = {each.paid_on for each in company.payments_of(company.numbered("INV-1").id)}
     assert DAY + timedelta(days=1) in days
     assert not [facts for _, facts in await bridge.notices() if facts.get("asked")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(["115"], "0.01"), (["114.99"], "0.02"), (["100", "14.99"], "0.02")]
+)
+async def test_an_edit_to_a_cent_waits_for_its_former_copy_and_loses_nothing(
+    bridge: Bridge, before: list[str], after: str
+) -> None:
+    """One cent too much is let go of otherwise; another invoice has several added at once."""
+    books, xero_id = bridge.xero.books, invoice_id(bridge)
+    second = await bridge.export_it("INV-2")
+    olds = [books.pay(xero_id, Decimal(each), date=DAY) for each in before]
+    await bridge.look()
+    bridge.paymo.faults.add(method="DELETE", path="/invoicepayments/", status=503, times=9)
+    for each in olds:
+        books.remove_payment(each.payment_id)
+    books.pay(xero_id, Decimal(after), date=DAY)
+    books.pay(second.xero_invoice_id, Decimal(1), date=DAY)
+    await bridge.look()
+    assert paid(bridge) == [Decimal(each) for each in before]
+    bridge.paymo.faults.clear()
+    await bridge.look()
+    assert paid(bridge) == [Decimal(after)]
+    assert not [facts for _, facts in await bridge.notices() if facts.get("asked")]
