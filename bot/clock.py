@@ -259,7 +259,7 @@ class Clock:
             task.add_done_callback(lambda _: self.running.discard(name))
 
     def stop(self) -> None:
-        """Stop ticking."""
+        """Stop ticking, if it has begun."""
         if self.minding is not None:
             self.minding.cancel()
-        self.scheduler.shutdown(wait=False)
+            self.scheduler.shutdown(wait=False)

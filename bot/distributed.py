@@ -115,4 +115,5 @@ def _libpq(url: str) -> str:
     """Write the database's address as libpq reads it."""
     made = make_url(url).set(drivername="postgresql")
     query = {("sslmode" if name == "ssl" else name): each for name, each in made.query.items()}
-    return made.set(query=query).render_as_string(hide_password=False)
+    # Psycopg would write ASCII to a database in SQL_ASCII, and Procrastinate's tables hold more.
+    return made.set(query=query | {"client_encoding": "UTF8"}).render_as_string(hide_password=False)

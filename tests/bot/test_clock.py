@@ -57,6 +57,12 @@ def clock_of(database: Database, wall: Wall, nudged: list[tuple[Job, int]]) -> C
 
 
 @SQLITE_ALONE
+async def test_a_clock_that_never_began_is_stopped_without_a_word(database: Database) -> None:
+    """A program that fails to start stops it, and then says why it failed."""
+    clock_of(database, Wall(), []).stop()
+
+
+@SQLITE_ALONE
 async def test_what_waits_comes_due_soon_after_the_clock_was_set_back(database: Database) -> None:
     """A row that was written while the clock was ahead."""
     wall, nudged = Wall(), list[tuple[Job, int]]()

@@ -10,6 +10,7 @@ import pytest
 from sandbox.serving import Served
 from sandbox.slack import SlackWorld
 from tests.bot.program import LONGEST_STOP, NEEDED, ended, free_port, run, serving, start
+from tests.databases import Cluster
 
 
 async def test_it_migrates_serves_and_stops_cleanly_when_told(tmp_path: Path) -> None:
@@ -23,6 +24,16 @@ async def test_it_migrates_serves_and_stops_cleanly_when_told(tmp_path: Path) ->
     assert seconds < LONGEST_STOP
     assert events[-1] == "stopped"
     assert (tmp_path / "paymo-xero.db").exists()
+
+
+async def test_it_serves_on_a_database_without_an_encoding(
+    tmp_path: Path, postgres_server: Cluster
+) -> None:
+    database = postgres_server.add("plain", "template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    async with serving(tmp_path, **NEEDED, DATABASE_URL=database) as (process, _):
+        _, events = await ended(process)
+
+    assert events[-1] == "stopped"
 
 
 @pytest.mark.thorough
