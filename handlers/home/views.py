@@ -64,7 +64,8 @@ def button_blocks(found: Sequence[Overview]) -> list[Block]:
     if not found:
         return blocks.actions([_connect("Connect")])
     if len(found) == 1:
-        return blocks.actions(_buttons(found[0]), about=found[0].connection_id)
+        row = _buttons(found[0]) or [_HELP]  # nobody's first answer is a dead end
+        return blocks.actions(row, about=found[0].connection_id)
     drawn: list[Block] = []
     for place, each in enumerate(found[:_MOST]):
         drawn += [blocks.context(_names(each)), *_one_of_many(each, place)]

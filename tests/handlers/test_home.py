@@ -77,6 +77,7 @@ def test_a_viewer_has_nothing_to_press_but_help() -> None:
     view = home_view([overview], [samples.worklist("INV-1")], "", SITE)
 
     assert set(buttons(view["blocks"])) == {"help"}
+    assert set(buttons(status_blocks([overview]))) == {"help"}
     assert "Needs you" not in said(view)
 
 

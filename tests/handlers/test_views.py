@@ -260,13 +260,13 @@ def test_each_cure_is_a_button_that_knows_its_export() -> None:
             {"role": Role.EXPORTER},
             {"export", "match", "sync", "subscribe", "breaker_apply", "breaker_keep"},
         ),
-        ({"role": Role.VIEWER}, set()),
+        ({"role": Role.VIEWER}, {"help"}),
         (
             {"state": ConnectionState.BROKEN, "broken_side": "Xero", "role": Role.EXPORTER},
-            set(),  # it says who reconnects it
+            {"help"},  # it says who reconnects it
         ),
         ({"state": ConnectionState.BROKEN, "broken_side": "Xero"}, {"connect"}),
-        ({"state": ConnectionState.ENDING}, set()),
+        ({"state": ConnectionState.ENDING}, {"help"}),
     ],
 )
 def test_the_panel_offers_only_what_this_person_can_do(
