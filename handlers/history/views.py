@@ -93,7 +93,7 @@ def _fine(found: Explanation, lines: list[str]) -> list[Block]:
     """Draw what is fine and the ids, in small print."""
     passed = sum(each.colour is Colour.GREEN for each in found.checks)
     if passed:
-        lines.append(f"*Checks:* {blocks.counted(passed, 'check')} passed.")
+        lines.append(f"*Checks:* {passed} passed.")
     told = blocks.paragraphs(lines)
     ids = f"For support: {' · '.join(map(blocks.one_line, found.ids))}" if found.ids else ""
     return blocks.small_print(*(each["text"]["text"] for each in told[:9]), ids)

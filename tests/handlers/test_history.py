@@ -248,7 +248,7 @@ def test_the_cause_comes_first_and_what_is_fine_is_small_print() -> None:
     ]
     small = drawn[-1]["elements"]
     assert [each["text"] for each in small] == [
-        "*In Paymo:* Sent.\n*Checks:* 1 check passed.",
+        "*In Paymo:* Sent.\n*Checks:* 1 passed.",
         "For support: x-7",
     ]
 
