@@ -20,6 +20,7 @@ from services.store.engine import Session
 from services.store.tables import Base
 
 Row = TypeVar("Row", bound=Base)
+Made = TypeVar("Made")
 State = TypeVar("State", bound=StrEnum)
 Columns = TypeVar("Columns", bound=Mapping[str, object])
 P = ParamSpec("P")
@@ -73,10 +74,10 @@ class Machine(Generic[Row, State, Columns]):
         self.arrows: list[Arrow[State]] = []
         self._state = state
 
-    def start(self, target: State) -> Callable[[Callable[P, Row]], Callable[P, Row]]:
-        """Declare a function that makes a new row in this state."""
+    def start(self, target: State) -> Callable[[Callable[P, Made]], Callable[P, Made]]:
+        """Declare a function that makes a new row, or its columns, in this state."""
 
-        def declared(make: Callable[P, Row]) -> Callable[P, Row]:
+        def declared(make: Callable[P, Made]) -> Callable[P, Made]:
             self.arrows.append(Arrow(make.__name__, (), target))
             return make
 

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from services.lifecycle.machine import Machine
 from services.model.invoice import PaymentState, Settlement
@@ -49,22 +49,22 @@ machine = Machine("payment", Payment, Payment.state, PaymentColumns)
 @machine.start(PaymentState.ADDING)
 def begin(
     export: Export, settlement: Settlement, replaced: Payment | None, now: datetime
-) -> Payment:
-    """Make the row of a payment that Xero lists; `replaced` is the one that it is an edit of."""
-    return Payment(
-        connection_id=export.connection_id,
-        export_id=export.id,
-        tenant_id=export.tenant_id,
-        xero_payment_id=settlement.key,
-        kind=settlement.kind,
-        label=settlement.label[:_LONGEST_LABEL],
-        amount=settlement.amount,
-        paid_on=settlement.paid_on,
-        state=PaymentState.ADDING,
-        due_at=now,
-        replaces_id=replaced.id if replaced is not None else None,
-        seen_at=now,
-    )
+) -> dict[str, Any]:
+    """Return the row of a payment that Xero lists; `replaced` is the one that it is an edit of."""
+    return {
+        "connection_id": export.connection_id,
+        "export_id": export.id,
+        "tenant_id": export.tenant_id,
+        "xero_payment_id": settlement.key,
+        "kind": settlement.kind,
+        "label": settlement.label[:_LONGEST_LABEL],
+        "amount": settlement.amount,
+        "paid_on": settlement.paid_on,
+        "state": PaymentState.ADDING,
+        "due_at": now,
+        "replaces_id": replaced.id if replaced is not None else None,
+        "seen_at": now,
+    }
 
 
 def _at_once(payment: Payment, now: datetime) -> PaymentColumns:

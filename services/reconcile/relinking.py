@@ -32,7 +32,7 @@ from services.store import audit, exports, matches, payments, schedules
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.settled import EXPORTS, Settled, settle
-from services.store.tables import Connection, Export
+from services.store.tables import Connection, Export, Payment
 from services.sync.payments import is_ours, key_of
 from services.sync.run import settlements_of
 
@@ -370,7 +370,7 @@ class _Writing:
         if copy is not None and listed.kind is not PaymentKind.PAYMENT:
             # Where another amount is applied by now, the sweep sees that, and puts it right.
             listed = replace(listed, amount=copy.amount)
-        row = payment.begin(export, listed, None, self.now)
+        row = Payment(**payment.begin(export, listed, None, self.now))
         if copy is not None:  # nobody knows when it came, but it is no news
             row.seen_at = min(datetime.combine(listed.paid_on, time(), UTC), self.now)
         if not await payments.add(session, row) or copy is None:

@@ -1,9 +1,9 @@
 """Export forms on people's screens, and which tables of invoices are drawn again with them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.export import BatchState
@@ -68,6 +68,8 @@ async def outdate(session: AsyncSession, exports: Sequence[Export], now: datetim
     """Redraw the open forms and tables with these invoices: something happened to them."""
     connection_ids = {each.connection_id for each in exports}
     invoice_ids = [each.paymo_invoice_id for each in exports]
+    if not await _are_any_open(session, connection_ids, now):
+        return
     await session.execute(
         update(Draft)
         .where(
@@ -90,6 +92,19 @@ async def outdate(session: AsyncSession, exports: Sequence[Export], now: datetim
         .values(**leases.wanted(Batch, now), tries=0)
         .execution_options(synchronize_session=False)
     )
+
+
+async def _are_any_open(
+    session: AsyncSession, connection_ids: Collection[int], now: datetime
+) -> bool:
+    """Say whether anybody may look at a form or a table: mostly nobody does."""
+    form = (Draft.connection_id.in_(connection_ids), Draft.view_id != "")
+    table = (Batch.connection_id.in_(connection_ids), Batch.state == BatchState.READY)
+    recent = (
+        exists().where(*form, Draft.created_at > now - _OPEN),
+        exists().where(*table, Batch.created_at > now - _OPEN),
+    )
+    return bool(await session.scalar(select(or_(*recent))))
 
 
 async def end_reading(session: AsyncSession, draft: Draft, fence: int, problem: str) -> bool:

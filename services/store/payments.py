@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, inspect, or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import load_only
+from sqlalchemy.orm import defer, load_only
 
 from services.model import chunks
 from services.model.invoice import UNSETTLED, PaymentState
@@ -24,8 +25,8 @@ _DUE = (
     PaymentState.ADDING,
 )
 _AT_ONCE = 50
+_LONG = (Export.sent, Export.invoice, Export.compared, Export.reply_to, Export.grounds)
 _COUNTING = (Payment.export_id, Payment.state, Payment.amount, Payment.recorded_amount)
-_NAMES = frozenset(column.name for column in inspect(Payment).columns)
 # As its index has it (services.store.tables.exports).
 IS_LEFT = is_any(Payment.state, (PaymentState.ASKED, PaymentState.PARKED))
 
@@ -50,15 +51,12 @@ async def add(session: AsyncSession, payment: Payment) -> bool:
     return True
 
 
-async def add_all(session: AsyncSession, found: Sequence[Payment]) -> None:
+async def add_all(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Add rows for Xero's unknown payments; the unique constraint decides.
 
     They are read again when their turn comes: to return ids, SQLite would add them one by one.
     """
-    if found:
-        rows = [
-            {name: vars(each)[name] for name in vars(found[0]) if name in _NAMES} for each in found
-        ]
+    if rows:
         connection = await session.connection()
         await connection.execute(insert_into(session, Payment).on_conflict_do_nothing(), rows)
 
@@ -128,8 +126,9 @@ async def list_copies(session: AsyncSession, export_ids: Collection[int]) -> dic
 
 
 async def exports_of(session: AsyncSession, export_ids: Collection[int]) -> dict[int, Export]:
-    """Return these payments' exports, by their ids."""
-    rows = await session.scalars(select(Export).where(Export.id.in_(export_ids)))
+    """Return these payments' exports, by their ids, without what was sent and compared."""
+    short = [defer(each, raiseload=True) for each in _LONG]
+    rows = await session.scalars(select(Export).where(Export.id.in_(export_ids)).options(*short))
     return {each.id: each for each in rows}
 
 

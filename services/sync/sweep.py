@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from services.clients.paymo import PaymoClients
 from services.clients.rows import texts_of
@@ -254,7 +255,7 @@ async def observe(
     held = await payments.hold(session, [each.id for each in known.values()])
     rows = payments.by_export(held)
     outdated: list[int] = []
-    new: list[Payment] = []
+    new: list[dict[str, Any]] = []
     for xero_id, export in known.items():
         invoice, its = stated[xero_id], rows.get(export.id, [])
         if _note_head(export, invoice):
@@ -310,7 +311,7 @@ def _new(
     found: Mapping[str, Settlement],
     rows: Sequence[Payment],
     now: datetime,
-) -> Iterator[Payment]:
+) -> Iterator[dict[str, Any]]:
     """Yield a row for each unknown payment."""
     known = {row.xero_payment_id for row in rows}
     gone = [row for row in rows if row.xero_payment_id not in found and _is_wanted_gone(row)]
