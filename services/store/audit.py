@@ -8,7 +8,21 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.model.wording import Member, Moment
 from services.store.tables import AuditEntry, Connection, Export
+
+# What people decide, as in "@anna already brought it back at …".
+_DEEDS = {
+    "payment_brought_back": "brought it back",
+    "deletion_confirmed": "chose to delete it in Paymo",
+    "void_chosen": "chose to void it in Paymo",
+    "restored": "restored it",
+    "undone": "undid it",
+    "updated_in_xero": "updated it in Xero",
+    "difference_accepted": "accepted it",
+    "breaker_applied": "chose to follow Xero",
+    "breaker_kept": "chose to keep them in Paymo",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,20 @@ async def list_of(session: AsyncSession, export_id: int) -> Sequence[AuditEntry]
         select(AuditEntry).where(AuditEntry.export_id == export_id).order_by(AuditEntry.id)
     )
     return found.all()
+
+
+async def last_deed(session: AsyncSession, export_id: int, *whats: str) -> str:
+    """Say who did the last of these things to an export, and when; "" where nobody did."""
+    return said_of([each for each in await list_of(session, export_id) if each.what in whats])
+
+
+def said_of(deeds: Sequence[AuditEntry]) -> str:
+    """Say who did the last of these things, and when; "" where nobody did."""
+    by_people = [each for each in deeds if each.user_id]
+    if not by_people:
+        return ""
+    last = by_people[-1]
+    return f"{Member(last.user_id)} already {_DEEDS[last.what]} at {Moment(last.at)}."
 
 
 async def list_newest(

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.model.connection import ConnectionState
 from services.model.jobs import Job, TaskState
 from services.model.people import ReplyTarget
+from services.model.wording import Member, Moment
 from services.store import leases, mirror, workspaces
 from services.store.engine import insert_into
 from services.store.tables import Connection, Schedule, Task, Workspace
@@ -220,6 +221,13 @@ async def is_task_done(session: AsyncSession, job: Job, export_id: int) -> bool:
         .limit(1)
     )
     return found is not None
+
+
+async def said_of_open(session: AsyncSession, job: Job, export_id: int) -> str:
+    """Say who asked for what is being done to an export, and when; "" where nothing is."""
+    its = (Task.job == job, Task.export_id == export_id, Task.state == TaskState.WAITING)
+    task = await session.scalar(select(Task).where(*its).order_by(Task.id.desc()).limit(1))
+    return f"{Member(task.asked_by)} asked for it at {Moment(task.asked_at)}." if task else ""
 
 
 async def quiet_at(session: AsyncSession, task: Task, now: datetime) -> datetime | None:

@@ -22,29 +22,17 @@ from services.model.invoice import PaymentState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
-from services.model.wording import Member, Moment
 from services.store import audit, connections, exports, hooks, mirror, payments, schedules
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.settled import DELETIONS, PAYMENTS, Settled, settle
-from services.store.tables import AuditEntry, Connection, Export
+from services.store.tables import Connection, Export
 
 _Choose = Callable[[Session, Export], Awaitable[bool]]
 _FRESH = timedelta(minutes=1)  # a sweep costs calls
 _MERGED = timedelta(seconds=2)
 _FIRST = timedelta(milliseconds=200)  # where nothing was swept just now
 _MARGIN = timedelta(milliseconds=10)
-
-
-# What a person decided, as in "@anna already brought it back at …".
-_DEEDS = {
-    "payment_brought_back": "brought it back",
-    "deletion_confirmed": "chose to delete it in Paymo",
-    "void_chosen": "chose to void it in Paymo",
-    "restored": "restored it",
-    "breaker_applied": "chose to follow Xero",
-    "breaker_kept": "chose to keep them in Paymo",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +121,7 @@ class SyncService:
                     for each in ("breaker_applied", "breaker_kept")
                 ]
             made = sorted((each for each in deeds if each), key=lambda each: each.id)
-            return _already(made, "Somebody already decided.")
+            return audit.said_of(made) or "Somebody already decided."
         numbers = ", ".join(each.number for each in decided)
         if is_applied:
             return f"Paymo follows Xero now for {numbers}."
@@ -149,9 +137,9 @@ class SyncService:
             if payment.state is PaymentState.REMOVED:
                 raise ServiceError("Nothing to do: this payment is deleted in Xero, too.")
             if not await lifecycle.bring_back(session, payment, self.now()):
-                made = await audit.list_of(session, payment.export_id)
                 why = "Nothing to do: the payment is already where it belongs."
-                raise ServiceError(_already(made, why, "payment_brought_back"))
+                made = await audit.last_deed(session, payment.export_id, "payment_brought_back")
+                raise ServiceError(made or why)
             export = await exports.get(session, payment.export_id)
             await self._note(session, connection, [export], person, "payment_brought_back")
             said = Settled(PAYMENTS, person.user_id, "brought it back", export.id, payment_id)
@@ -178,10 +166,9 @@ class SyncService:
                 session, person, export_id, called="invoice"
             )
             if not await choose(session, export):
-                made = await audit.list_of(session, export.id)
                 why = f"Nothing to do: invoice {export.number} is already settled."
                 kinds = ("deletion_confirmed", "void_chosen", "restored")
-                raise ServiceError(_already(made, why, *kinds))
+                raise ServiceError(await audit.last_deed(session, export.id, *kinds) or why)
             await self._note(session, connection, [export], person, what)
             done = "voided it in Paymo" if what == "void_chosen" else "deleted it in Paymo"
             said = Settled(DELETIONS, person.user_id, done, export.id)
@@ -296,12 +283,3 @@ def _read(body: bytes) -> Named | None:
     # Paymo writes the id of what was deleted as a number or as text.
     named = NAMED.row(found) if isinstance(found, dict) else None
     return named if isinstance(named, Named) else None
-
-
-def _already(made: Sequence[AuditEntry], otherwise: str, *whats: str) -> str:
-    """Say who did it and when, where that is known."""
-    done = [each for each in made if each.user_id and each.what in (whats or _DEEDS)]
-    if not done:
-        return otherwise
-    last = done[-1]
-    return f"{Member(last.user_id)} already {_DEEDS[last.what]} at {Moment(last.at)}."

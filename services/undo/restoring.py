@@ -72,13 +72,15 @@ class RestoreService:
                     "nothing to restore."
                 )
             if await schedules.is_task_done(session, Job.RESTORE, export.id):
-                raise AlreadyRequested(f"Invoice {export.number} is already restored.")
+                by = await audit.last_deed(session, export.id, "restored")
+                raise AlreadyRequested(f"Invoice {export.number} is already restored. {by}".strip())
             asked = lifecycle.TaskRequest(
                 Job.RESTORE, str(export.id), now, person.user_id, reply_to, export_id=export.id
             )
             task = await lifecycle.ask(session, connection, asked)
             if task is None:
-                raise AlreadyRequested(f"Invoice {export.number} is already being restored.")
+                by = await schedules.said_of_open(session, Job.RESTORE, export.id)
+                raise AlreadyRequested(f"Invoice {export.number} is already being restored. {by}")
             task_id, number = task.id, export.number
         await self.work.nudge(Job.RESTORE, task_id)
         return f"Invoice {number} is being restored in Paymo."

@@ -26,7 +26,7 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Day
-from services.store import audit, connections, exports, notices, numbered
+from services.store import audit, connections, exports, notices, numbered, schedules
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, Task
@@ -65,12 +65,13 @@ class UndoService:
             connection = await connections.get_for_exporter(session, person)
             number = await numbered.meant(session, connection, number)
             export = await numbered.find_export(session, connection, number)
-        if export is None:
-            raise NotFound(
-                f"No invoice with the number {number} was exported, so there is nothing to undo."
-            )
-        if why := _why_not_ours(export, connection):
-            raise AlreadyRequested(why)
+            if export is None:
+                raise NotFound(
+                    f"No invoice with the number {number} was exported, so there is nothing to "
+                    "undo."
+                )
+            if why := await _why_not(session, export, connection):
+                raise AlreadyRequested(why)
         name = connection.organisation_name
         return Takeable(export.id, export.number, export.client_name, name, connection.id)
 
@@ -79,7 +80,7 @@ class UndoService:
         now = self.now()
         async with self.database.sessions.begin() as session:
             export, connection = await exports.get_here(session, person, export_id)
-            if why := _why_not_ours(export, connection):
+            if why := await _why_not(session, export, connection):
                 raise AlreadyRequested(why)
             asked = TaskRequest(
                 Job.UNDO, str(export.id), now, person.user_id, reply_to, export_id=export.id
@@ -104,7 +105,9 @@ class UndoService:
                 "xero": _text(export.xero_total, export, connection.country),
             }
             if not await accept_difference(session, export, difference):
-                raise AlreadyRequested(f"Invoice {export.number} has no difference to accept.")
+                why = f"Invoice {export.number} has no difference to accept."
+                made = await audit.last_deed(session, export.id, "difference_accepted")
+                raise AlreadyRequested(f"{why} {made}".strip())
             after = {"difference": _text(difference, export, connection.country)}
             entry = AuditNote("difference_accepted", now, person.user_id, export.id, before, after)
             audit.record(session, connection, entry)
@@ -122,6 +125,16 @@ class UndoService:
 
 def _text(amount: Decimal | None, export: Export, country: str) -> str:
     return money.format_amount(amount or Decimal(0), export.currency, country)
+
+
+async def _why_not(session: Session, export: Export, connection: Connection) -> str:
+    """Say why there is nothing to undo, and who has undone it or is about to; else ""."""
+    why, by = _why_not_ours(export, connection), ""
+    if export.invoice_state is InvoiceState.UNDOING:
+        by = await schedules.said_of_open(session, Job.UNDO, export.id)
+    if export.invoice_state is InvoiceState.UNDONE:
+        by = await audit.last_deed(session, export.id, "undone")
+    return f"{why} {by}".strip()
 
 
 def _why_not_ours(export: Export, connection: Connection) -> str:

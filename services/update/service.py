@@ -35,7 +35,7 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Amount, Command, Typed
-from services.store import audit, connections, exports, matches, notices
+from services.store import audit, connections, exports, matches, notices, schedules
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, Task
@@ -81,7 +81,8 @@ class UpdateService:
             )
             task = await task_lifecycle.ask(session, connection, asked)
             if task is None:
-                raise AlreadyRequested(f"Invoice {export.number} is already being updated.")
+                by = await schedules.said_of_open(session, Job.UPDATE, export.id)
+                raise AlreadyRequested(f"Invoice {export.number} is already being updated. {by}")
             task_id = task.id
         await self.work.nudge(Job.UPDATE, task_id)
         return f"Invoice {export.number} is being updated in {connection.organisation_name}."
@@ -146,10 +147,11 @@ class UpdateStep(XeroTaskStep):
         if not now.in_paymo:
             async with self.database.sessions.begin() as session:
                 await task_lifecycle.finish(session, about.task)
+                by = await audit.last_deed(session, about.export.id, "updated_in_xero")
             return (
                 f"Invoice {about.export.number} is the same in Paymo and in Xero, so nothing was "
-                "sent."
-            )
+                f"sent. {by}"
+            ).strip()
         body = await self._checked(about, both, now)
         former = str((about.export.sent or {}).get("Reference", ""))
         await self.leave(

@@ -39,7 +39,7 @@ async def test_undo_typed_asks_and_its_button_takes_back(walk: Walk) -> None:
     assert "Undo the export of" not in read  # nobody presses it once more
     await walk.close()
     await walk.type("undo INV-1")
-    await walk.ephemeral("so there is nothing to undo")
+    await walk.ephemeral("so there is nothing to undo. <@U0001> already undid it at ")
     await walk.type("status")
     await walk.ephemeral("0 in Xero")
 

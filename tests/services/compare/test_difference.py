@@ -67,7 +67,7 @@ async def test_e27_a_difference_is_loud_and_can_be_accepted_once(bridge: Bridge)
         "$115.00",
         "$115.02",
     )
-    with pytest.raises(AlreadyRequested):
+    with pytest.raises(AlreadyRequested, match=r"U1.* already accepted it at"):
         await bridge.undo.accept(ANNA, export_id)
 
 

@@ -173,9 +173,11 @@ async def test_only_exporters_update_and_two_presses_are_one(bridge: Bridge) -> 
     with pytest.raises(NotAllowed):
         await bridge.update.ask(BEN, export.id, reply_to())
     await bridge.update.ask(ANNA, export.id, reply_to())
-    with pytest.raises(AlreadyRequested):
+    with pytest.raises(AlreadyRequested, match=r"U1.* asked for it at"):
         await bridge.update.ask(ANNA, export.id, reply_to())
     await bridge.run()
+    await press(bridge)
+    assert "<@U1> already updated it in Xero at" in render_plain(bridge.screen.sayings[-1].text)
     assert len(writes(bridge)) == 1
 
 

@@ -9,6 +9,7 @@ from sandbox.xero.model import Invoice as XeroInvoice
 from services.errors import AlreadyRequested, NotAllowed, NotFound
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
+from services.model.wording import Member, Moment
 from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
@@ -147,13 +148,20 @@ async def test_what_a_person_voids_meanwhile_is_followed_as_usual(bridge: Bridge
 
 
 @BOTH_DATABASES
-async def test_two_presses_are_one_undo(bridge: Bridge) -> None:
+async def test_two_presses_are_one_undo_and_the_second_reads_whose_that_was(
+    bridge: Bridge,
+) -> None:
+    await bridge.change(exporters=["U2"])
     await take_back(bridge, ANNA, "INV-1")
-    with pytest.raises(AlreadyRequested, match="already being undone"):
-        await take_back(bridge, ANNA, "INV-1")
+    at = Moment(bridge.clock())
+    with pytest.raises(AlreadyRequested, match="already being undone") as under_way:
+        await take_back(bridge, BEN, "INV-1")
     await bridge.run()
-    with pytest.raises(AlreadyRequested, match="no longer in Xero"):
-        await take_back(bridge, ANNA, "INV-1")
+    with pytest.raises(AlreadyRequested, match="no longer in Xero") as over:
+        await take_back(bridge, BEN, "INV-1")
+
+    assert str(under_way.value).endswith(f" {Member('U1')} asked for it at {at}.")
+    assert str(over.value).endswith(f" {Member('U1')} already undid it at {at}.")
 
 
 async def test_xeros_refusal_is_said_in_its_own_words(bridge: Bridge) -> None:
