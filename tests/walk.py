@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
+import pytest
+
 from sandbox.paymo import Company
 from sandbox.paymo import Invoice as PaymoInvoice
 from sandbox.slack import Message, View
@@ -173,6 +175,16 @@ class Walk:
         await self.type(f"export {number}")
         await self.modal("export")
         return await self.modal_saying("passed")
+
+    async def read_clients(self) -> None:
+        """Wait until Paymo's clients were read: an export copies the one of its invoice alone."""
+        for _ in range(300):
+            await self.type("match")
+            view = await self.modal("match")
+            await self.close()
+            if "of 2 clients" in text_in(view.payload):
+                return
+        pytest.fail("Paymo's clients were never read")
 
     async def add_exporter(self, name: str, **chosen: str) -> None:
         """Let somebody else export, too, and choose what else the settings hold."""

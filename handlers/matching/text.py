@@ -12,7 +12,7 @@ ACCOUNT_HINT = "Where this client's invoices usually go. You can change it for e
 def matched_text(form: MatchForm) -> str:
     """Count the clients that are matched."""
     known, every = form.total - form.unmatched, counted(form.total, "client")
-    are = "is" if form.total == 1 else "are"
+    are = "is" if known == 1 or form.total == 1 else "are"
     return f"{known} of {every} {are} matched with {one_line(form.organisation)}."
 
 

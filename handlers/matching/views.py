@@ -21,7 +21,7 @@ def match_view(
         return blocks.modal(names.MATCH, TITLE, [blocks.section(NO_CLIENTS)])
     drawn = [blocks.section(said) if said else blocks.context(matched_text(form))]
     if form.client is None and said:
-        drawn.append(blocks.section(ALL_MATCHED))
+        drawn.append(blocks.section(ALL_MATCHED if form.is_read else NO_CLIENTS))
         return blocks.modal(names.MATCH, TITLE, drawn)
     if not (is_bare and said):
         drawn.append(

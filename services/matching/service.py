@@ -34,6 +34,7 @@ class MatchForm:
     account: Option | None
     unmatched: int
     total: int
+    is_read: bool = True  # Paymo's clients; an export copies the one of its invoice alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ async def _form(session: Session, connection: Connection, client_id: int | None)
         account=account,
         unmatched=len(unmatched),
         total=await mirror.count_clients(session, connection.id),
+        is_read=connection.paymo_mirrored_at is not None,
     )
 
 

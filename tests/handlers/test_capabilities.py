@@ -17,13 +17,7 @@ async def press(walk: Walk, where: View | Message, button: str) -> None:
 async def connected(walk: Walk, *, subscribe: bool = True) -> None:
     """Connect, and wait until both systems' lists were read."""
     await walk.connect(subscribe=subscribe)
-    for _ in range(300):
-        await walk.type("match")
-        view = await walk.modal("match")
-        await walk.town.slack.close_view("Anna", everything=True)
-        if "clients are matched" in text_in(view.payload):
-            return
-    pytest.fail("Paymo's clients were never read")
+    await walk.read_clients()
 
 
 async def test_finishing_too_early_says_what_is_missing(walk: Walk) -> None:

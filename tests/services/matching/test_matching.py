@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from handlers.matching.views import match_view
 from services.errors import NotAccepted, NotAllowed, ServiceError
 from services.matching.service import MatchChoice, MatchingService
 from services.model.export import NEW_CONTACT
@@ -192,6 +193,21 @@ async def test_a_choice_is_remembered_and_the_next_client_comes_up(
     assert new.contact is not None
     assert (new.contact.value, new.contact.text) == (NEW_CONTACT, "Add “Birch” to Xero")
     assert audit == [("U1", "matched")] * 2
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+async def test_every_client_is_matched_only_once_all_were_read(
+    database: Database, connection: Connection, service: MatchingService, *, is_read: bool
+) -> None:
+    """An export copies the client of its invoice before the others are read."""
+    await fill(database, connection, Contact, contact("c1", "Zebra Zoo"))
+    async with database.sessions.begin() as session:
+        held = await session.get_one(Connection, connection.id)
+        held.paymo_mirrored_at = NOW if is_read else None
+    last = await service.save(OWNER, MatchChoice(1, "c1", "sales"))
+    said = str(match_view(last, said="Matched."))
+
+    assert ("Every client is matched" in said, "still reading" in said) == (is_read, not is_read)
 
 
 async def test_what_was_chosen_but_is_archived_since_is_not_shown_as_chosen(
