@@ -66,7 +66,12 @@ async def load(
         matches=await _matches(session, connection),
         left_contacts=await _left_contacts(session, connection),
     )
-    known.exports.update(await batches.list_latest(session, connection, sorted(wanted)))
+    found = await batches.list_latest(session, connection, sorted(wanted))
+    # An invoice made again in Paymo may be linked to the one in Xero that its former one was.
+    linked = {each.xero_invoice_id: each.id for each in sorted(found.values(), key=_by_age)}
+    for paymo_id, each in found.items():
+        if each.xero_invoice_id is None or linked[each.xero_invoice_id] == each.id:
+            known.exports[paymo_id] = each
     await _add_payments(session, known)
     return known
 
@@ -77,6 +82,10 @@ async def load_all(
     """What is recorded of these invoices, and of everything that was ever exported."""
     ever = await session.scalars(select(Export.paymo_invoice_id).where(*_own(connection)))
     return await load(session, connection, paymo_ids={*paymo_ids, *ever}, xero_ids=())
+
+
+def _by_age(export: Export) -> int:
+    return export.id
 
 
 def _own(connection: Connection) -> tuple[ColumnElement[bool], ...]:

@@ -14,6 +14,7 @@ from services.errors import ServiceError
 from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
+from services.reconcile.report import Outcome
 from services.store.engine import Database
 from services.store.tables import Connection
 from tests.services.bridge import ANNA, TODAY, Bridge, reply_to
@@ -231,7 +232,9 @@ async def test_an_invoice_made_again_in_paymo_is_linked_and_gets_its_payments(
     assert [each.amount for each in copies] == [Decimal(40), Decimal(75)]
     assert made.status == "paid"
     assert list(bridge.xero.invoices) == [first.xero_invoice_id]
-    assert (await bridge.exports())[-1].xero_invoice_id == first.xero_invoice_id
+    await bridge.reconcile.ask(ANNA, "", reply_to())
+    await bridge.run()
+    assert [each.outcome for each in bridge.screen.reports[-1].rows] == [Outcome.AGREES]
 
 
 async def test_an_invoice_made_again_otherwise_says_what_differs_and_what_to_do(
