@@ -389,8 +389,8 @@ def _state(export: Export, paid: Decimal, left: Decimal) -> str:
         return _OVER_IN_XERO[export.xero_seen_status]
     if export.state is ExportState.DIFFERENT:
         return "different"
+    if export.xero_seen_status in _DRAFTS and not paid:
+        return "draft"  # also where there is nothing to pay
     if left <= 0:
         return "paid"
-    if paid:
-        return "part_paid"
-    return "draft" if export.xero_seen_status in _DRAFTS else "open"
+    return "part_paid" if paid else "open"

@@ -133,3 +133,15 @@ async def test_an_invoice_of_a_batch_gets_its_card_when_its_first_event_comes(
         (paid, "3.0"),
     ]
     assert [each[1:] for each in heard if each[0] == "C2"] == [(card, ""), (paid, "1.0")]
+
+
+@pytest.mark.parametrize(("status", "state"), [("DRAFT", "draft"), ("PAID", "paid")])
+async def test_a_draft_over_nothing_is_a_draft(room: Newsroom, status: str, state: str) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    nothing = {"total": Decimal(0), "currency": "NZD", "xero_seen_status": status}
+    export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None, **nothing)
+    await room.add(export)
+    await room.tell_of(export, NoticeKind.INVOICE_EXPORTED, "card")
+    await room.run()
+
+    assert [each.facts["state"] for _, each in room.board.posted] == [state]
