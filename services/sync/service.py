@@ -26,13 +26,14 @@ from services.store import audit, connections, exports, hooks, mirror, payments,
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.settled import DELETIONS, PAYMENTS, Settled, settle
-from services.store.tables import Connection, Export
+from services.store.tables import Connection, Export, Payment
 
 _Choose = Callable[[Session, Export], Awaitable[bool]]
 _FRESH = timedelta(minutes=1)  # a sweep costs calls
 _MERGED = timedelta(seconds=2)
 _FIRST = timedelta(milliseconds=200)  # where nothing was swept just now
 _MARGIN = timedelta(milliseconds=10)
+_BROUGHT_BACK = "payment_brought_back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +138,14 @@ class SyncService:
             if payment.state is PaymentState.REMOVED:
                 raise ServiceError("Nothing to do: this payment is deleted in Xero, too.")
             if not await lifecycle.bring_back(session, payment, self.now()):
-                why = "Nothing to do: the payment is already where it belongs."
-                made = await audit.last_deed(session, payment.export_id, "payment_brought_back")
-                raise ServiceError(made or why)
-            export = await exports.get(session, payment.export_id)
-            await self._note(session, connection, [export], person, "payment_brought_back")
+                raise ServiceError(await _why_not_brought_back(session, payment))
+            export, after = (
+                await exports.get(session, payment.export_id),
+                {"payment_id": payment_id},
+            )
+            deed = AuditNote(_BROUGHT_BACK, self.now(), person.user_id, export.id, after=after)
+            audit.record(session, connection, deed)
+            await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
             said = Settled(PAYMENTS, person.user_id, "brought it back", export.id, payment_id)
             await settle(session, connection, said, self.now())
         await self.work.nudge(Job.SWEEP, connection.id)
@@ -193,6 +197,16 @@ class SyncService:
             entry = AuditNote(what, self.now(), person.user_id, export_id=export.id)
             audit.record(session, connection, entry)
         await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
+
+
+async def _why_not_brought_back(session: Session, payment: Payment) -> str:
+    """Say who brought this payment back before, and when, where somebody did."""
+    deeds = [
+        each
+        for each in await audit.list_of(session, payment.export_id)
+        if each.what == _BROUGHT_BACK and each.after.get("payment_id") == payment.id
+    ]
+    return audit.said_of(deeds) or "Nothing to do: the payment is already where it belongs."
 
 
 async def _decide(session: Session, export: Export, *, is_applied: bool) -> bool:

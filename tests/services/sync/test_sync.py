@@ -106,6 +106,12 @@ async def test_e40_a_payment_deleted_in_paymo_stays_deleted_until_asked_for(brid
     await bridge.sync.bring_back(ANNA, row.id)
     await bridge.run()
     assert paid(bridge) == [Decimal(40)]
+    await pay(bridge, "10")
+    *_, other = await bridge.payments()
+    said = {row.id: "U1.* already brought it back at", other.id: "already where it belongs"}
+    for payment_id, words in said.items():  # each answers for itself
+        with pytest.raises(ServiceError, match=words):
+            await bridge.sync.bring_back(ANNA, payment_id)
 
 
 async def pay_and_delete_in_paymo(bridge: Bridge) -> str:
