@@ -161,8 +161,15 @@ def _exported_by(export: Export) -> str:
 
 async def claim(session: Session, connection: Connection, request: Request) -> Export:
     """Claim the invoice's one row for this request. Raises `AlreadyRequested`."""
+    latest = await exports.find_latest(session, connection, request.choice.invoice_id or 0)
+    return await claim_after(session, connection, request, latest)
+
+
+async def claim_after(
+    session: Session, connection: Connection, request: Request, latest: Export | None
+) -> Export:
+    """Claim it likewise, where its `latest` row was just read."""
     wanted = _wanted(connection, request)
-    latest = await exports.find_latest(session, connection, wanted.paymo_invoice_id)
     if latest is not None:
         if taken := why_taken(latest, connection):
             raise AlreadyRequested(taken)

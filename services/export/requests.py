@@ -56,11 +56,12 @@ class ExportRequests:
                 raise ServiceError(CLOSED)  # it may show another organisation
             status = choice.xero_status or draft.xero_status
             choice = _with_actions(draft, replace(choice, xero_status=status))
+            latest = await _not_taken(session, connection, choice)
             invoice = await _sendable(session, connection, draft, choice, now)
+            await drafts.end(session, draft)  # first, so that a claim redraws only others
             asked = claims.Request(person.user_id, reply_to, now, choice, invoice)
-            export = await claims.claim(session, connection, asked)
+            export = await claims.claim_after(session, connection, asked, latest)
             await claims.remember_match(session, export, now)
-            await drafts.end(session, draft)
             export_id, number = export.id, export.number
         await self.work.nudge(Job.EXPORT, export_id)
         return number
@@ -184,15 +185,22 @@ def _with_actions(draft: Draft, choice: ExportChoice) -> ExportChoice:
     )
 
 
-async def _sendable(
-    session: Session, connection: Connection, draft: Draft, choice: ExportChoice, now: datetime
-) -> ExportColumns:
-    """Return the invoice to export, if nothing is known to stand in its way."""
+async def _not_taken(
+    session: Session, connection: Connection, choice: ExportChoice
+) -> Export | None:
+    """Return the invoice's former export, if any, unless that stands in the way."""
     if choice.invoice_id is None:
         raise NotAccepted({"invoice": "Choose the invoice to export."})
     latest = await exports.find_latest(session, connection, choice.invoice_id)
     if latest is not None and (taken := claims.why_taken(latest, connection)):
         raise AlreadyRequested(taken)
+    return latest
+
+
+async def _sendable(
+    session: Session, connection: Connection, draft: Draft, choice: ExportChoice, now: datetime
+) -> ExportColumns:
+    """Return the invoice to export, if nothing is known to stand in its way."""
     invoice = forms.kept(draft) if choice.invoice_id == draft.invoice_id else None
     if invoice is None:
         return await _unseen(session, connection, draft, choice)
