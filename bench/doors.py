@@ -4,6 +4,7 @@ Each is served by uvicorn as a process of its own, as ours is.
 """
 
 import os
+from collections import Counter
 
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.app.async_app import AsyncApp
@@ -62,10 +63,13 @@ def peer() -> Starlette:
 def slack() -> Starlette:
     """Say yes at once, and who the bot is."""
 
-    async def answer(_request: Request) -> Response:
+    asked: Counter[str] = Counter()
+
+    async def answer(request: Request) -> Response:
+        asked[request.method] += 1
         who = {"url": "https://x.slack.com/", "team": "x", "user": "bot", "team_id": "T1"}
         bot = {"user_id": "UBOT", "bot_id": "BBOT", "is_enterprise_install": False}
-        return JSONResponse({"ok": True, **who, **bot})
+        return JSONResponse({"ok": True, "posts": asked["POST"], **who, **bot})
 
     every = ["GET", "POST"]
     return Starlette(routes=[Route("/{path:path}", answer, methods=every)])

@@ -35,7 +35,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 
-from bot.slack_clients import Seat, Seated, Seats, SlackWeb
+from bot.slack_clients import LightApp, Seat, Seated, Seats, SlackWeb
 from bot.telemetry import Metrics
 from bot.work import Nudge, Tasks
 from handlers import names, reply
@@ -218,7 +218,7 @@ class SlackDoor:
         # Bolt's annotation forgets that it takes its own class, too.
         authorize: Any = Seated()  # type: ignore[no-untyped-call]
         with _unseen_by_bolt():
-            app = AsyncApp(
+            app = LightApp(
                 client=self.web.client(),
                 authorize=authorize,
                 process_before_response=True,

@@ -11,9 +11,11 @@ from urllib.request import getproxies
 
 import aiohttp
 import structlog
+from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_bolt.context.async_context import AsyncBoltContext
+from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
 from slack_sdk.http_retry.builtin_async_handlers import async_default_handlers
@@ -217,6 +219,20 @@ class Seated(AsyncAuthorize):
             bot_id=seat.bot_id,
             bot_user_id=seat.bot_user_id,
         )
+
+
+@dataclass(slots=True)
+class _NoClient:
+    """Takes the token that Bolt gives to a request's client; our handlers have their own."""
+
+    token: str | None = None
+
+
+class LightApp(AsyncApp):
+    """Bolt without a new client for each request: none of ours uses it."""
+
+    def _init_context(self, req: AsyncBoltRequest) -> None:
+        req.context.update(logger=self.logger, token=None, client=_NoClient())
 
 
 @dataclass(frozen=True, slots=True)
