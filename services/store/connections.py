@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import and_, select, true, update
+from sqlalchemy import and_, bindparam, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotConnected, Pair, SeveralConnections
@@ -23,6 +23,10 @@ _OPEN = (
     ConnectionState.BROKEN,
     ConnectionState.PENDING,
     ConnectionState.ENDING,
+)
+_THEIRS = (
+    Workspace.enterprise_id == bindparam("enterprise_id"),
+    Workspace.team_id == bindparam("team_id"),
 )
 Listed = TypeVar("Listed", Place, Connection)
 _OVER = "This connection has been ended. Type the command again to choose another one."
@@ -108,19 +112,25 @@ async def list_open(session: AsyncSession, person: Person) -> Sequence[Connectio
 
 
 async def _open(session: AsyncSession, person: Person) -> Sequence[Connection]:
-    return (await session.scalars(_opened(select(Connection), person))).all()
+    return (await session.scalars(_CONNECTIONS, _workspace_of(person))).all()
 
 
-def _opened(asked: Any, person: Person) -> Any:
+def _opened(asked: Any) -> Any:
     return (
         asked.join(Workspace, Workspace.id == Connection.workspace_id)
-        .where(
-            Workspace.enterprise_id == person.enterprise_id,
-            Workspace.team_id == person.team_id,
-            Connection.state.in_(_OPEN),
-        )
+        .where(*_THEIRS, Connection.state.in_(_OPEN))
         .order_by(Connection.id.desc())
     )
+
+
+def _workspace_of(person: Person) -> dict[str, str]:
+    return {"enterprise_id": person.enterprise_id, "team_id": person.team_id}
+
+
+# Whatever a person does asks one of these, so they are built once.
+_CONNECTIONS = _opened(select(Connection))
+_ITS = and_(Client.connection_id == Connection.id, Client.client_id == bindparam("client_id"))
+_WITH_CLIENT = _opened(select(Connection, Client).outerjoin(Client, _ITS))
 
 
 def _usual_first(found: Sequence[Listed], bound: set[int]) -> Sequence[Listed]:
@@ -226,9 +236,8 @@ async def get_with_client(
     session: AsyncSession, person: Person, client_id: int | None
 ) -> tuple[Connection, Client | None]:
     """Return the same, and this client of it, in one statement: a menu waits for nothing else."""
-    of_it = and_(Client.connection_id == Connection.id, Client.client_id == client_id)
-    asked = _opened(select(Connection, Client).outerjoin(Client, of_it), person)
-    clients: dict[Connection, Client | None] = dict((await session.execute(asked)).all())
+    asked = {**_workspace_of(person), "client_id": client_id}
+    clients: dict[Connection, Any] = dict((await session.execute(_WITH_CLIENT, asked)).all())
     current = await _current(session, person, tuple(clients))
     connection = await _ready(session, person, Role.EXPORTER, current)
     return connection, clients[connection]
@@ -249,13 +258,8 @@ async def get_here(
 async def find_here(session: AsyncSession, person: Person, connection_id: int) -> Connection:
     """Return this connection of the person's own workspace, whatever their role."""
     found = await session.scalar(
-        select(Connection)
-        .join(Workspace)
-        .where(
-            Connection.id == connection_id,
-            Workspace.enterprise_id == person.enterprise_id,
-            Workspace.team_id == person.team_id,
-        )
+        select(Connection).join(Workspace).where(*_THEIRS, Connection.id == connection_id),
+        _workspace_of(person),
     )
     if found is None:
         raise NotConnected(CONNECT_FIRST, system="Xero")
@@ -267,14 +271,10 @@ async def find_last_ended(session: AsyncSession, person: Person) -> Connection |
     return await session.scalar(
         select(Connection)
         .join(Workspace)
-        .where(
-            Workspace.enterprise_id == person.enterprise_id,
-            Workspace.team_id == person.team_id,
-            Connection.state == ConnectionState.ENDED,
-            Connection.tenant_id != "",
-        )
+        .where(*_THEIRS, Connection.state == ConnectionState.ENDED, Connection.tenant_id != "")
         .order_by(Connection.id.desc())
-        .limit(1)
+        .limit(1),
+        _workspace_of(person),
     )
 
 

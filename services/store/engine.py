@@ -74,13 +74,10 @@ _COMPANIONS = ("", "-wal", "-shm", "-journal", "-alone")
 def driver_url(url: str) -> str:
     """Return the URL with the async driver named: a bare `postgresql://` would mean psycopg."""
     made = make_url(url)
-    drivers = {
-        "postgresql": "postgresql+asyncpg",
-        "postgres": "postgresql+asyncpg",
-        "sqlite": "sqlite+aiosqlite",
-    }
+    postgres = "postgresql+asyncpg"
+    drivers = {"postgresql": postgres, "postgres": postgres, "sqlite": "sqlite+aiosqlite"}
     named = made.set(drivername=drivers.get(made.drivername, made.drivername))
-    if named.drivername == "postgresql+asyncpg" and "sslmode" in named.query:
+    if named.drivername == postgres and "sslmode" in named.query:
         # asyncpg knows libpq's word under another name.
         query = {("ssl" if key == "sslmode" else key): each for key, each in named.query.items()}
         named = named.set(query=query)
@@ -162,7 +159,7 @@ class Database:
             _ask_after_rest(engine.sync_engine)
             reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         else:
-            engine = create_engine(url)
+            engine = create_engine(url, pool_reset_on_return=None)
             teach_sqlite(engine.sync_engine, foreign_keys=True)
             reader = engine.execution_options(**{_READER: True})
         changes = Changes(reader)
@@ -348,6 +345,12 @@ def teach_sqlite(engine: Engine, *, foreign_keys: bool) -> None:
     def _on_begin(connection: Connection) -> None:
         if not connection.get_execution_options().get(_READER, False):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "reset")
+    def _on_return(connection: Any, _record: Any, state: Any) -> None:
+        # The session has ended what it began; to roll back again is one more trip to the thread.
+        if not state.terminate_only and connection.driver_connection.in_transaction:
+            connection.rollback()
 
 
 async def rotate(sessions: Sessions) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, insert, make_url, select, text, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.util import greenlet_spawn
 
 from bot import telemetry
 from bot.settings import generate_key
@@ -63,6 +64,20 @@ async def test_writers_that_read_first_wait_for_each_other(sqlite_url: str) -> N
     await database.close()
 
     assert counted == 12
+
+
+async def test_a_connection_that_is_returned_holds_no_lock(sqlite_url: str) -> None:
+    database = open_database(sqlite_url)
+    connection = await database.engine.raw_connection()
+    driver = connection.driver_connection
+    assert driver is not None
+    await driver.execute("BEGIN IMMEDIATE")
+    await greenlet_spawn(connection.close)
+
+    assert not driver.in_transaction
+    async with asyncio.timeout(5):
+        await connected(database)
+    await database.close()
 
 
 @pytest.mark.databases("postgres")
