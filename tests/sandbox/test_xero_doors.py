@@ -197,8 +197,12 @@ async def test_every_answer_says_what_is_left_and_the_minute_ends(xero: Stand) -
 
 
 async def test_the_day_and_the_sixth_call_at_once_have_limits_too(xero: Stand) -> None:
-    xero.world.faults.add(path="Contacts", times=5, delay=0.2)
-    answers = await asyncio.gather(*(xero.send("GET", "Contacts") for _ in range(6)))
+    gate = asyncio.Event()
+    xero.world.faults.add(path="Contacts", times=5, gate=gate)
+    calls = [asyncio.create_task(xero.send("GET", "Contacts")) for _ in range(6)]
+    await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    gate.set()
+    answers = await asyncio.gather(*calls)
     xero.world.limits.per_day = 1
     over = await xero.send("GET", "Contacts")
 
