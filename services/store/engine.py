@@ -36,13 +36,13 @@ from sqlalchemy.orm import ORMExecuteState, SessionTransactionOrigin
 from sqlalchemy.orm import Session as SyncSession
 
 from services.store import tables
+from services.store.sqlite import READER, teach_sqlite
 from services.store.tables import Base
 from services.store.types import KEYRING, Secret
 
 Session = AsyncSession
 Sessions = async_sessionmaker[AsyncSession]
 
-_READER = "reader"
 _MEMORY = "memory"
 _CHANGES = "changes"
 _TOUCHED = "touched"
@@ -159,11 +159,11 @@ class Database:
             _ask_after_rest(engine.sync_engine)
             reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         else:
-            engine = create_engine(url, pool_reset_on_return=None)
+            engine = create_engine(url)
             teach_sqlite(engine.sync_engine, foreign_keys=True)
-            reader = engine.execution_options(**{_READER: True})
+            reader = engine.execution_options(**{READER: True})
         changes = Changes(reader)
-        kept = {_MEMORY: {}, _READER: reader.sync_engine, _CHANGES: changes}
+        kept = {_MEMORY: {}, READER: reader.sync_engine, _CHANGES: changes}
         sessions = async_sessionmaker(
             engine, expire_on_commit=False, sync_session_class=_Session, info=kept
         )
@@ -260,7 +260,7 @@ class _Session(SyncSession):
         """Choose the reader unless a transaction was begun on purpose."""
         current = self.get_transaction()
         if current is None or current.origin is SessionTransactionOrigin.AUTOBEGIN:
-            reader: Engine = self.info[_READER]
+            reader: Engine = self.info[READER]
             return reader
         return super().get_bind(*args, **kwargs)
 
@@ -323,34 +323,6 @@ def _ask_after_rest(engine: Engine) -> None:
                 connection.ping()
         except engine.dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError from error
-
-
-def teach_sqlite(engine: Engine, *, foreign_keys: bool) -> None:
-    """WAL, foreign keys, and write transactions that take the lock at once.
-
-    A transaction that reads first and writes later can lose its snapshot to another writer and
-    fail; taking the write lock at BEGIN makes the second one wait instead.
-    """
-
-    @event.listens_for(engine, "connect")
-    def _on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        keys = f"foreign_keys={'ON' if foreign_keys else 'OFF'}"
-        for pragma in ("journal_mode=WAL", keys, "busy_timeout=10000"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        if not connection.get_execution_options().get(_READER, False):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    @event.listens_for(engine, "reset")
-    def _on_return(connection: Any, _record: Any, state: Any) -> None:
-        # The session has ended what it began; to roll back again is one more trip to the thread.
-        if not state.terminate_only and connection.driver_connection.in_transaction:
-            connection.rollback()
 
 
 async def rotate(sessions: Sessions) -> int:

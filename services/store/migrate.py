@@ -13,7 +13,8 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Table, event, text
 from sqlalchemy.pool import NullPool
 
-from services.store.engine import connect, create_engine, teach_sqlite
+from services.store.engine import connect, create_engine
+from services.store.sqlite import teach_sqlite
 
 _HERE = Path(__file__).parent / "migrations"
 _LOCK = 7_296_301  # any number that nothing else in the database locks

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, insert, make_url, select, text, update
@@ -78,6 +79,25 @@ async def test_a_connection_that_is_returned_holds_no_lock(sqlite_url: str) -> N
     async with asyncio.timeout(5):
         await connected(database)
     await database.close()
+
+
+@pytest.mark.databases("sqlite")
+async def test_a_writer_that_gives_up_while_it_waits_keeps_no_other_out(database: Database) -> None:
+    await connected(database)
+    write = update(Workspace).values(team_id="T2")
+    async with database.engine.connect() as connection:
+        waiting: Any = (await connection.get_raw_connection()).driver_connection
+        async with database.sessions.begin() as session:
+            await session.execute(write)
+            beginning = asyncio.create_task(waiting.cursor().execute("BEGIN IMMEDIATE"))
+            await asyncio.sleep(0)
+            beginning.cancel()
+            await asyncio.wait([beginning])
+            ending = asyncio.create_task(waiting.rollback())
+            await asyncio.sleep(0)
+        await ending
+        async with database.sessions.begin() as session:
+            await session.execute(write)
 
 
 @pytest.mark.databases("postgres")
