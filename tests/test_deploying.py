@@ -149,6 +149,7 @@ async def test_the_image_is_made_in_stages_and_runs_as_nobody() -> None:
     assert await judged("hadolint", str(ROOT / "Containerfile")) == (0, "")
 
 
+@pytest.mark.thorough
 async def test_the_image_asks_whether_the_program_can_work(tmp_path: Path) -> None:
     [check] = [rest for word, rest in instructions() if word == "HEALTHCHECK"]
     [_, *words] = yaml.safe_load(check.split(" CMD ", 1)[1])

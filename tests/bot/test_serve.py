@@ -84,6 +84,7 @@ def is_migrating(pid: int) -> bool:
     return False
 
 
+@pytest.mark.thorough
 async def test_without_migrating_it_is_alive_and_not_ready(tmp_path: Path) -> None:
     port = free_port()
     process = await start(tmp_path, "serve", "--no-migrate", **NEEDED, PORT=str(port))

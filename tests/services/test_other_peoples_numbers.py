@@ -230,6 +230,7 @@ def argument(stand: Stand, name: str, parameter: inspect.Parameter) -> Any:
     return parameter.default if value is None else value
 
 
+@pytest.mark.thorough
 async def test_another_workspaces_numbers_open_and_change_nothing(stand: Stand) -> None:
     wrong: dict[str, object] = {}
     for name in ASKED:
