@@ -142,13 +142,14 @@ def result_text(result: ExportResult) -> str:
     """Say in one or two sentences how it ended; safe for a message's `text`."""
     number, organisation = one_line(result.number), one_line(result.organisation)
     reason = render(result.reason)
+    was = "was linked to the one in" if result.is_linked else "was exported to"
     if result.state is ExportState.EXPORTED:
         said = f" {reason}" if reason else ""
-        return f"✅ Invoice {number} was exported to {organisation}.{_left_out(result)}{said}"
+        return f"✅ Invoice {number} {was} {organisation}.{_left_out(result)}{said}"
     if result.state is ExportState.DIFFERENT:
         mine, theirs = amount_of(result.total, result), amount_of(result.xero_total, result)
         return (
-            f"⚠️ Invoice {number} was exported to {organisation} with a difference: Paymo has "
+            f"⚠️ Invoice {number} {was} {organisation} with a difference: Paymo has "
             f"{mine}, Xero has {theirs}. {reason}"
         ).strip()
     if result.state is ExportState.FAILED:

@@ -267,7 +267,8 @@ def _after(result: ExportResult) -> list[Block]:
     """Return what changes an invoice that is in Xero; it comes after the links."""
     is_different = result.state is ExportState.DIFFERENT
     drawn = [button(Action.ACCEPT_DIFFERENCE, result.export_id)] if is_different else []
-    return [*drawn, button(Action.UNDO, result.export_id)] if result.xero_invoice_id else drawn
+    is_ours = result.xero_invoice_id and not result.is_linked
+    return [*drawn, button(Action.UNDO, result.export_id)] if is_ours else drawn
 
 
 def _facts(result: ExportResult) -> Block:

@@ -42,7 +42,7 @@ SENTENCES = {
     "matched": "matched a client",
     "subscribed": "set up notifications in {channel}",
     "unsubscribed": "stopped notifications in {channel}",
-    "exported": "exported {it}{as_status}{order}",
+    "exported": "{exported} {it}{as_status}{order}",
     "relinked": "linked {it} with Xero again",
     "export_failed": "tried to export {it}, but it failed{order}",
     "approval_asked": "asked for approval to export {it}",
@@ -230,7 +230,12 @@ def _channel(act: Done) -> str:
 
 
 _FACTS: dict[str, Callable[[Done], str]] = {
-    "as_status": lambda act: _STATUSES.get(str(act.after.get("status", "")), ""),
+    "exported": lambda act: "linked" if act.after.get("is_linked") else "exported",
+    "as_status": lambda act: (
+        " to the invoice in Xero"
+        if act.after.get("is_linked")
+        else _STATUSES.get(str(act.after.get("status", "")), "")
+    ),
     "order": _order,
     "reason": _reason,
     "taxes": _taxes,

@@ -177,7 +177,8 @@ def card_lines(facts: Facts) -> list[str]:
     when = ""
     if facts.get("exported_at"):
         when = f" · {moment(datetime.fromisoformat(facts['exported_at']))}"
-    said = [f"Exported to {one_line(facts['organisation'])}{by}{when}"]
+    way = "Linked to the invoice in" if facts.get("is_linked") else "Exported to"
+    said = [f"{way} {one_line(facts['organisation'])}{by}{when}"]
     if facts.get("approved_by"):
         when = moment(datetime.fromisoformat(facts["approved_at"]))
         said.append(f"Approved by <@{facts['approved_by']}> · {when}")

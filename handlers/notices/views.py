@@ -232,7 +232,7 @@ def card_buttons(facts: dict[str, Any]) -> list[Block]:
     if facts.get("is_over"):
         return []
     drawn = [button(Action.ACCEPT_DIFFERENCE, facts["export_id"])] if state == "different" else []
-    is_untouched = state in {"different", "draft", "open"}
+    is_untouched = state in {"different", "draft", "open"} and not facts.get("is_linked")
     return [*drawn, button(Action.UNDO, facts["export_id"])] if is_untouched else drawn
 
 

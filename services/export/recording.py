@@ -67,6 +67,7 @@ class ExportResult:
     requested_by: str = ""
     approved_by: str = ""  # the second person, if there was one
     approved_at: datetime | None = None
+    is_linked: bool = False  # to an invoice that Xero had
 
 
 class ResultScreen(Protocol):
@@ -235,6 +236,7 @@ class Recorder:
             if export.total
             else "",
             **notices.order_of(export),
+            **({"is_linked": True} if export.is_linked else {}),
             **({"approved_by": export.approved_by} if export.approved_by else {}),
         }
         return AuditNote("exported", self.now(), export.requested_by, export.id, after=after)
@@ -327,6 +329,7 @@ def _result_of(export: Export, connection: Connection, links: Links) -> ExportRe
         requested_by=export.requested_by,
         approved_by=export.approved_by,
         approved_at=export.approved_at,
+        is_linked=export.is_linked,
     )
 
 

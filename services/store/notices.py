@@ -367,6 +367,7 @@ def card_facts(
         "xero_total": amount_text(export.xero_total),
         "paid": amount_text(paid),
         "left": amount_text(left),
+        "is_linked": export.is_linked,
         "edited_in": _edited_in(export),
         "is_over": connection.state is ConnectionState.ENDED,
         "exported_at": export.exported_at.isoformat() if export.exported_at else "",

@@ -130,6 +130,10 @@ def test_slack_takes_every_sentence_and_nobody_is_called(name: str, what: str) -
             "<@UANNA> exported INV-7 as Draft",
         ),
         (
+            done(after={"status": "AUTHORISED", "is_linked": True}),
+            "<@UANNA> linked INV-7 to the invoice in Xero",
+        ),
+        (
             done(by="", after={"status": "AUTHORISED", "on_order_of": "UANNA"}),
             "paymo-xero exported INV-7 as Approved automatically (turned on by <@UANNA>)",
         ),

@@ -178,6 +178,7 @@ def test_e34_a_credit_is_named_and_never_called_a_payment(kind: str) -> None:
         (EXPORTED, {"state": "open"}, {"undo": "5", "open_xero": "", "open_paymo": ""}),
         (EXPORTED, {"state": "draft"}, {"undo": "5", "open_xero": "", "open_paymo": ""}),
         (EXPORTED, {"state": "paid"}, {"open_xero": "", "open_paymo": ""}),
+        (EXPORTED, {"state": "open", "is_linked": True}, {"open_xero": "", "open_paymo": ""}),
         (
             EXPORTED,
             {"state": "different"},

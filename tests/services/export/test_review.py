@@ -8,6 +8,8 @@ from decimal import Decimal
 import pytest
 
 from handlers.blocks import render_plain
+from handlers.export.views import result_view
+from handlers.notices.views import card_of
 from sandbox.paymo import Invoice
 from sandbox.xero.model import new_id
 from services.errors import ServiceError
@@ -197,6 +199,12 @@ async def test_e11_the_same_invoice_written_in_xero_by_hand_is_linked_by_a_perso
     await bridge.run()
     export = (await bridge.exports())[-1]
     assert (export.xero_invoice_id, export.is_linked) == (by_hand.invoice_id, True)
+    told, card = bridge.screen.results[-1], await bridge.forms.card(ANNA, "INV-9")
+    assert card is not None
+    shown = [str(result_view(told)), str(card_of(card[0]))]
+    assert "Invoice INV-9 was linked to the one in" in shown[0]
+    assert "Linked to the invoice in" in shown[1]
+    assert not any("'undo'" in each for each in shown)  # Xero had it before
 
 
 async def made_again(bridge: Bridge, price: str = "100") -> Invoice:
