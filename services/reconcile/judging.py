@@ -70,9 +70,21 @@ class Judge:
                 note = "Xero didn't show this invoice. Check it in Xero."
                 yield self._row(export, Outcome.UNREAD, _noted(note))
             elif mine is None:
-                yield self._only_xero(export, theirs)
+                if not self._went_again(export, theirs):
+                    yield self._only_xero(export, theirs)
             elif not self._is_free(export):
                 yield self._pair(export, mine, theirs)
+
+    def _went_again(self, export: Export, theirs: XeroInvoice) -> bool:
+        """Say whether it is deleted, and an invoice of its number has taken its place since."""
+        return theirs.status in DEAD and any(
+            each.number == export.number and self._is_live(each)
+            for each in self.read.known.exports.values()
+        )
+
+    def _is_live(self, export: Export) -> bool:
+        mine, theirs = self._mine(export), self._theirs(export)
+        return mine is not None and theirs is not None and theirs.status not in DEAD
 
     def _pair(self, export: Export, mine: Invoice, theirs: XeroInvoice) -> Row:
         known = self.read.known

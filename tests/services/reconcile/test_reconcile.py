@@ -239,6 +239,22 @@ async def test_what_was_deleted_on_both_sides_can_be_restored(bridge: Bridge) ->
     assert {row.help for row in (await compared(bridge)).rows} == {None}
 
 
+async def test_what_was_exported_again_is_no_longer_listed_as_deleted(bridge: Bridge) -> None:
+    """Made again in Paymo under its number; what was deleted before needs nobody any more."""
+    await bridge.export_it("INV-3", xero_status="DRAFT")
+    bridge.xero.books.delete(in_xero(bridge, "INV-3").invoice_id)
+    await bridge.look()
+    before = [each.outcome for each in (await compared(bridge)).rows if each.number == "INV-3"]
+    client = next(iter(bridge.paymo.company.clients.values()))
+    bridge.paymo.company.add_invoice("INV-3", client, LINES, tax=15)
+    bridge.clock.turn(hours=2)
+    await bridge.run()
+    await bridge.export_it("INV-3")
+    after = [each.outcome for each in (await compared(bridge)).rows if each.number == "INV-3"]
+
+    assert (before, after) == ([Outcome.GONE], [Outcome.AGREES])
+
+
 async def test_a_payment_deleted_in_paymo_can_be_brought_back(bridge: Bridge) -> None:
     bridge.xero.books.pay(in_xero(bridge).invoice_id, Decimal(40), date=TODAY)
     await bridge.look()
