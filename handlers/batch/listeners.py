@@ -101,12 +101,15 @@ class BatchListeners:
         # Judged before the next client is asked about, since the answer may come faster than that.
         form = await self.service.matched(request.person, batch_id)
         waiting = [each.client_id for each in form.missing if each.client_id != choice.client_id]
-        if waiting:
-            following = await self.matching.service.open(request.person, waiting[0])
-            await self.matching.show_next(request, choice, following, len(waiting))
-        else:
+        if not waiting:
             await request.ack()
+            await reply.redraw(request.client, form.view_id, batch_view(form))
+            return
+        following = await self.matching.service.open(request.person, waiting[0])
+        said = await self.matching.say_saved(request, choice, following, len(waiting))
+        # Drawn before the next one can be answered, or this table could cover that answer's.
         await reply.redraw(request.client, form.view_id, batch_view(form))
+        await self.matching.ask_next(request, following, said)
 
     async def submit(self, request: SlackRequest) -> None:
         """Have everything exported that is selected; the view shows how far it is from here on."""

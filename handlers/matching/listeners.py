@@ -39,18 +39,23 @@ class MatchingListeners:
     async def submit(self, request: SlackRequest) -> None:
         """Remember the match and go on to the next client."""
         choice, form = await self.save(request)
-        await self.show_next(request, choice, form, form.unmatched)
+        said = await self.say_saved(request, choice, form, form.unmatched)
+        await self.ask_next(request, form, said)
 
-    async def show_next(
+    async def say_saved(
         self, request: SlackRequest, choice: MatchChoice, form: MatchForm, left: int
-    ) -> None:
-        """Say what was saved, and ask about the next client."""
+    ) -> str:
+        """Say what was saved; `ask_next` says it again."""
         said = done_text(_named(request.view), left, has_account=bool(choice.account_id))
-        batch_id = request.note.batch_id
-        bare = match_view(form, said=said, is_bare=form.client is not None, batch_id=batch_id)
-        await request.update(bare)
+        is_bare, batch_id = form.client is not None, request.note.batch_id
+        await request.update(match_view(form, said=said, is_bare=is_bare, batch_id=batch_id))
+        return said
+
+    async def ask_next(self, request: SlackRequest, form: MatchForm, said: str) -> None:
+        """Ask about the next client, if there is one."""
         if form.client is not None:
-            await reply.redraw_open(request, match_view(form, said=said, batch_id=batch_id))
+            drawn = match_view(form, said=said, batch_id=request.note.batch_id)
+            await reply.redraw_open(request, drawn)
 
     async def save(self, request: SlackRequest) -> tuple[MatchChoice, MatchForm]:
         """Remember the match; return it, and the form for the next client."""
