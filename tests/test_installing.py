@@ -81,6 +81,7 @@ def test_the_second_lock_adds_what_developers_need(python: str) -> None:
     assert [name for name, extras in wanted.items() if extras - (first | rest)[name].extras] == []
 
 
+@pytest.mark.thorough
 async def test_serving_loads_neither_the_stand_ins_nor_what_others_need(tmp_path: Path) -> None:
     """A start is as long as what it loads, and all of that stays in memory."""
     others = ("alembic", "joserfc", "procrastinate", "psycopg", "rich", "pygments")

@@ -101,7 +101,7 @@ async def manager_sees_nothing_and_asks(visitor: Visitor) -> None:
         await visitor.ask(typed, "You")
         await visitor.knows_nothing()
     home = await visitor.home("don't have access")
-    assert await home.get_by_role("button").all_inner_texts() == ["Request Access"]
+    assert await home.get_by_role("button").all_inner_texts() == ["Request Access", "Help"]
     await visitor.knows_nothing()
     await visitor.hand.press(home.get_by_role("button", name="Request Access"))
     said = visitor.tour.slack.get_by_role("dialog")

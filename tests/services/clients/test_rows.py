@@ -150,6 +150,7 @@ TOKENS = [
 TYPED = st.one_of(st.sampled_from(TOKENS).map(lambda each: msgspec.Raw(each.encode())), ODD)
 
 
+@pytest.mark.thorough
 @BY_NAME
 @tried(150, suppress_health_check=list(HealthCheck))
 @given(data=st.data())

@@ -17,7 +17,7 @@ from services.store.tables import Export
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, TODAY, Bridge, reply_to
 
-pytestmark = SQLITE_ALONE
+pytestmark = [SQLITE_ALONE, pytest.mark.thorough]  # every row takes a moment
 
 BOTH = ("INV-1", "INV-2")
 ISSUED = date(2026, 11, 20)

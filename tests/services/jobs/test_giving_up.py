@@ -18,7 +18,7 @@ from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.batching import export_all, invoices, table
 from tests.services.bridge import ANNA, Bridge, reply_to
 
-pytestmark = SQLITE_ALONE
+pytestmark = [SQLITE_ALONE, pytest.mark.thorough]  # days go by
 
 LONG = "INV-2026-11-25-00000001"  # too long for Xero to guard it as a number
 PUT = ("PUT", "/Invoices$")
@@ -214,7 +214,6 @@ async def test_a_payment_that_paymo_never_takes_asks_a_person(bridge: Bridge) ->
     assert copies(bridge) == [Decimal(40)]
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 async def test_a_copy_that_paymo_never_lets_go_is_said(bridge: Bridge, method: str) -> None:
     """After a day; and it is taken up again in the night, when that helps by then."""
