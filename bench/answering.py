@@ -22,7 +22,7 @@ from bench.measuring import Benchmark
 from bench.starting import listening
 from bot.settings import generate_key
 from services.model.connection import ConnectionState
-from services.store import migrate
+from services.store import migrations
 from services.store.engine import Database
 from services.store.slack import SlackInstallationStore
 from tests.bot.program import environment, free_port
@@ -264,7 +264,7 @@ async def _open(folder: Path, stack: AsyncExitStack) -> Doors:
     """Start everything, and install the app in every workspace."""
     cluster, key = stack.enter_context(running_cluster()), generate_key()
     url, peers = cluster.add("ours"), cluster.add("peer")
-    await asyncio.to_thread(migrate.upgrade, url)
+    await asyncio.to_thread(migrations.upgrade, url)
     await _install(url, peers, key)
     doors = Doors(*(free_port() for _ in range(4)))
     common = {

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from bench.measuring import Benchmark
 from sandbox.paymo import Client
 from sandbox.serving import Record, Seen
-from services.store import migrate
+from services.store import migrations
 from services.store.tables import Grant
 from tests.bot.town import PAYMO_KEY
 from tests.walk import LINES, Walk, text_in, walking
@@ -36,7 +36,7 @@ async def prepare(folder: Path) -> AsyncIterator[list[Benchmark]]:
         walks = []
         for name in ("one", "many"):
             url = f"sqlite+aiosqlite:///{folder}/{name}.db"
-            await asyncio.to_thread(migrate.upgrade, url)
+            await asyncio.to_thread(migrations.upgrade, url)
             walk = await stack.enter_async_context(walking(url, sync_interval_seconds=3600))
             walk.town.xero.limits.per_minute = walk.town.xero.limits.per_day = _LONG
             await walk.connect(subscribe=True)

@@ -20,7 +20,7 @@ from sandbox.xero import XeroWorld
 from sandbox.xero.oauth import Request
 from services.clients.tokens import SCOPES
 from services.model.jobs import Job
-from services.store import migrate, schedules
+from services.store import migrations, schedules
 from services.store.engine import Database
 from services.store.tables import Grant
 from tests.bot.program import free_port, to_stand_ins
@@ -120,7 +120,7 @@ async def _town(folder: Path, cluster: Cluster, count: int, processes: int) -> A
         for each in at:
             stack.push_async_callback(each.stop)
         url = cluster.add(f"town_{count}")
-        await asyncio.to_thread(migrate.upgrade, url)
+        await asyncio.to_thread(migrations.upgrade, url)
         settings = settings_for(
             DATABASE_URL=url,
             ENCRYPTION_KEYS=_KEY,

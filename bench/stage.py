@@ -13,7 +13,7 @@ from sqlalchemy import insert
 from bot.settings import generate_key
 from services.model.export import ExportState
 from services.model.notice import NoticeKind
-from services.store import migrate, mirror
+from services.store import migrations, mirror
 from services.store.engine import Database
 from services.store.tables import Connection, Contact, Export, Notice
 from tests.services.store_seeds import connect
@@ -35,7 +35,7 @@ class Stage:
 async def open_database(folder: Path) -> AsyncIterator[Database]:
     """Open an empty database of its own."""
     url = f"sqlite+aiosqlite:///{folder}/bench.db"
-    await asyncio.to_thread(migrate.upgrade, url)
+    await asyncio.to_thread(migrations.upgrade, url)
     database = Database.open(url, [generate_key()])
     try:
         yield database

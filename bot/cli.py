@@ -214,7 +214,7 @@ def migrate() -> None:
     """Migrate the database to the newest version."""
     url = _settings().database_url.get_secret_value()
     engine = importlib.import_module("services.store.engine")
-    migrating = importlib.import_module("services.store.migrate")
+    migrating = importlib.import_module("services.store.migrations")
     try:
         migrating.upgrade(url)
     except (engine.CannotOpen, migrating.FromLater) as error:

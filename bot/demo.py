@@ -23,7 +23,7 @@ from sandbox.portal import Portal
 from sandbox.serving import Served, utc_now
 from sandbox.slack import SlackWorld
 from sandbox.xero import XeroWorld
-from services.store import migrate
+from services.store import migrations
 
 _WEBHOOK_KEY = "demo-webhook-key"
 _PORT = 8000
@@ -68,7 +68,7 @@ async def serving(port: int = 0) -> AsyncIterator[Demo]:
             stack.push_async_callback(served.stop)
         addresses = {name: served.url for name, served in at.items()}
         settings = _settings(slack, xero, addresses, folder)
-        await asyncio.to_thread(migrate.upgrade, settings.database_url.get_secret_value())
+        await asyncio.to_thread(migrations.upgrade, settings.database_url.get_secret_value())
         program = await stack.enter_async_context(running(settings))
         slack.connect_app(f"{program.url}/slack/events")
         xero.webhooks.url, xero.webhooks.key = f"{program.url}/webhooks/xero", _WEBHOOK_KEY

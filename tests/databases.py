@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from bot.settings import generate_key
-from services.store import migrate
+from services.store import migrations
 from services.store.engine import Database
 from services.store.tables import Base
 from services.store.types import KEYRING
@@ -62,7 +62,7 @@ def _run(command: list[str]) -> None:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated file that each test copies."""
     file = tmp_path_factory.mktemp("sqlite") / "template.db"
-    migrate.upgrade(f"sqlite+aiosqlite:///{file}")
+    migrations.upgrade(f"sqlite+aiosqlite:///{file}")
     return file
 
 
@@ -159,7 +159,7 @@ def postgres_server() -> Iterator[Cluster]:
     if find_programs() is None:
         pytest.skip("PostgreSQL is not installed")
     with running_cluster() as cluster:
-        migrate.upgrade(cluster.add(_TEMPLATE))
+        migrations.upgrade(cluster.add(_TEMPLATE))
         yield cluster
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.util import greenlet_spawn
 from bot import telemetry
 from bot.settings import generate_key
 from services.model.connection import ConnectionState
-from services.store import migrate, upkeep
+from services.store import migrations, upkeep
 from services.store.engine import Database, driver_url, rotate
 from services.store.tables import Connection, Grant, OneTimeLink, Workspace
 from tests.databases import KEY, open_database
@@ -205,7 +205,7 @@ def test_a_database_file_and_its_companions_are_the_owners_alone(tmp_path: Path)
     umask = os.umask(0o022)
     url = f"sqlite+aiosqlite:///{tmp_path / 'app.db'}"
     try:
-        migrate.upgrade(url)
+        migrations.upgrade(url)
         held = upkeep.hold(url)
         with sqlite3.connect(tmp_path / "app.db") as other:  # keeps the -wal there
             other.execute("CREATE TABLE kept (id INTEGER)")

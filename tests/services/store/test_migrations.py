@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Connection, inspect
 
-from services.store import migrate, upkeep
+from services.store import migrations, upkeep
 from services.store.engine import Database
 from tests.databases import open_database
 
@@ -31,7 +31,7 @@ async def tables_of(database: Database) -> set[str]:
 
 
 def test_the_server_knows_the_newest_migration() -> None:
-    assert migrate.newest() == upkeep.HEAD
+    assert migrations.newest() == upkeep.HEAD
 
 
 def test_the_server_can_do_without_alembic() -> None:
@@ -46,7 +46,7 @@ def test_the_server_can_do_without_alembic() -> None:
 def test_a_database_is_current_from_its_last_migration_on(database_url: str) -> None:
     assert asyncio.run(revision_of(database_url)) == (upkeep.HEAD, True)
 
-    migrate.downgrade(database_url, "base")
+    migrations.downgrade(database_url, "base")
 
     assert asyncio.run(revision_of(database_url)) == (None, False)
 
@@ -58,17 +58,17 @@ def test_a_file_that_was_never_migrated_is_not_current(sqlite_url: str) -> None:
 
 
 def test_servers_that_start_together_migrate_once(database_url: str) -> None:
-    migrate.downgrade(database_url, "base")
+    migrations.downgrade(database_url, "base")
 
     with ThreadPoolExecutor(3) as threads:
-        done = [threads.submit(migrate.upgrade, database_url) for _ in range(3)]
+        done = [threads.submit(migrations.upgrade, database_url) for _ in range(3)]
 
     assert [each.exception() for each in done] == [None] * 3
     assert asyncio.run(revision_of(database_url)) == (upkeep.HEAD, True)
 
 
 async def test_the_way_back_leaves_no_table(database_url: str) -> None:
-    await asyncio.to_thread(migrate.downgrade, database_url, "base")
+    await asyncio.to_thread(migrations.downgrade, database_url, "base")
     database = open_database(database_url)
     left = await tables_of(database)
     await database.close()

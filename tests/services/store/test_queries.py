@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from services.model.export import ExportState
 from services.model.notice import NoticeKind
-from services.store import batches, exports, migrate, notices
+from services.store import batches, exports, migrations, notices
 from services.store.engine import Database
 from services.store.leases import fenced
 from services.store.tables import Base, Connection, Notice, Subscription
@@ -34,8 +34,8 @@ async def test_models_and_migrations_agree(database_url: str) -> None:
 
 
 def test_a_database_can_be_taken_back_to_nothing_and_forth(database_url: str) -> None:
-    migrate.downgrade(database_url, "base")
-    migrate.upgrade(database_url)
+    migrations.downgrade(database_url, "base")
+    migrations.upgrade(database_url)
 
 
 async def test_money_and_times_come_back_exactly_and_secrets_are_not_readable(
