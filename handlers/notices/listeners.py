@@ -84,7 +84,7 @@ class NoticeListeners:
         if list(typed) == [_LIST]:
             await reply.tell(request, *await self._page(request, 0))
             return
-        wanted = _wanted(typed)
+        topics, only = _wanted(typed)
         if channel_id[:1] in _NOT_A_CHANNEL:
             await self.open(request)
             return
@@ -94,7 +94,7 @@ class NoticeListeners:
             return
         sharing = Sharing.NO if before else await sharing_of(request.client, channel_id)
         if sharing is Sharing.NO:
-            await self._add(request, wanted)
+            await self._add(request, topics, only)
         else:
             value = "\n".join(typed)
             button = blocks.button(ANYWAY, names.SUBSCRIBE_HERE, value, style="primary")
@@ -103,7 +103,7 @@ class NoticeListeners:
 
     async def subscribe_here(self, request: SlackRequest) -> None:
         """Subscribe the channel after the person confirmed who reads it."""
-        await self._add(request, _wanted(request.value.splitlines()))
+        await self._add(request, *_wanted(request.value.splitlines()))
 
     async def resume(self, request: SlackRequest) -> None:
         """Say in a paused channel that its notifications go on; where that fails, they don't."""
@@ -116,13 +116,12 @@ class NoticeListeners:
         said = resumed_text(channel_id) if is_news else is_on_text(listening)
         await reply.tell(request, f"✅ {said}")
 
-    async def _add(self, request: SlackRequest, wanted: "_Wanted") -> None:
+    async def _add(self, request: SlackRequest, topics: Sequence[Topic], only: Only) -> None:
         channel_id, trial = request.person.channel_id, _Trial(request)
         before = await self.service.listening(request.person, channel_id)
-        about, only = request.person, Only(wanted.client, wanted.minimum, wanted.in_three)
         try:
             listening, is_news = await self.service.add(
-                about, channel_id, wanted.topics, trial.reach, only=only
+                request.person, channel_id, topics, trial.reach, only=only
             )
         except ServiceError as refusal:
             await trial.explain(channel_id, refusal)
@@ -137,7 +136,7 @@ class NoticeListeners:
             await request.respond(text=text, blocks=shown, response_type="in_channel")
         if before is None:
             change = blocks.button("Change Notifications…", names.SUBSCRIBE)
-            about_it = blocks.actions([change], about=about.connection_id)
+            about_it = blocks.actions([change], about=request.person.connection_id)
             await reply.tell(request, INVITE, about_it)
 
     async def turn(self, request: SlackRequest) -> None:
@@ -199,15 +198,7 @@ class NoticeListeners:
         await reply.tell(request, ended_text(channel_id, is_removed=removed))
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    topics: tuple[Topic, ...] = ()
-    client: str = ""
-    minimum: Decimal | None = None
-    in_three: Decimal | None = None  # the same of a currency with three decimals
-
-
-def _wanted(typed: Sequence[str]) -> _Wanted:
+def _wanted(typed: Sequence[str]) -> tuple[Sequence[Topic], Only]:
     """Read the words behind `subscribe`. Raises a refusal that names the nearest one.
 
     What follows a filter and is no topic belongs to it: a name may have several words.
@@ -234,9 +225,9 @@ def _wanted(typed: Sequence[str]) -> _Wanted:
         raise ServiceError(no_topic_text(f"{empty[0]}:", known, ()))
     client, least = (said.get(each, "") for each in _FILTERS)
     if not least:
-        return _Wanted(tuple(found), client)
+        return found, Only(client)
     in_three = _least(least, has_three="." in least)
-    return _Wanted(tuple(found), client, _least(least), in_three)
+    return found, Only(client, _least(least), in_three)
 
 
 def _least(typed: str, *, has_three: bool = False) -> Decimal:

@@ -15,8 +15,8 @@ _PARTS = re.compile(r"[^\W\d_]+|\d+")
 _LINK = re.compile(r"<(?:https?://|mailto:|tel:)([^<>|]*)(?:\|([^<>]*))?>")  # as Slack writes one
 _SIGN = r"(?:F )?[^\W\d_]{1,4}\.?"  # of a currency, in letters
 _CURRENCY = re.compile(rf"^{_SIGN}(?: |(?=\d.*[.,' ]))|(?<=\d)(?:[^\W\d_]{{3}}| {_SIGN})$")
-# Three digits behind the last mark are decimals where another mark, or a zero, comes before it.
 _THREE_DECIMALS = re.compile(r"(\d+)[.,](\d{3})")
+# Three digits behind the last mark are decimals where another mark, or a zero, comes before it.
 _AMOUNTS = tuple(
     re.compile(each)
     for each in (
