@@ -113,9 +113,11 @@ class ExistingInvoices:
     async def find_same_number(self, connection: Connection, export: Export) -> XeroInvoice:
         """Return the invoice that has this number in Xero. Raises `Refused` for another one."""
         found = await self._numbered(connection, export)
-        if found is None or not await self._may_link(connection, export, found):
-            raise await self._number_taken(connection, export)
-        return found
+        if found is not None:
+            former = await self._former(connection, export, found)
+            if _may_link(export, found, former):
+                return found
+        raise await self._number_taken(connection, export)
 
     async def _number_taken(self, connection: Connection, export: Export) -> Refused:
         """Return why the number cannot be used, and note the invoice that has it."""
@@ -129,22 +131,13 @@ class ExistingInvoices:
                 await exports.uncheck(session, [former.id])
                 at = export.requested_at
                 await schedules.want(session, [connection.id], [Job.SWEEP], at)
-        if found is not None and await self._may_link(connection, export, found):
+        if found is not None and _may_link(export, found, former):
             return number_taken(export)
         return number_of_another(export, found, former)
 
     async def _numbered(self, connection: Connection, export: Export) -> XeroInvoice | None:
         xero = self._client(connection)
         return next(iter(await xero.find_by_number(export.number)), None)
-
-    async def _may_link(self, connection: Connection, export: Export, found: XeroInvoice) -> bool:
-        """Say whether it may be the same invoice: alike, and linked to no other one in Paymo."""
-        former = await self._former(connection, export, found)
-        if former is not None:
-            is_free = former.invoice_state is InvoiceState.GONE
-        else:
-            is_free = Links.paymo_id(found.url) in {None, export.paymo_invoice_id}
-        return is_free and _is_same(found, export)
 
     async def _former(
         self, connection: Connection, export: Export, found: XeroInvoice
@@ -180,6 +173,15 @@ def names_export(found: XeroInvoice, export: Export) -> bool:
     number, reference = _sent(export, "InvoiceNumber"), _sent(export, "Reference")
     stated, sent = (found.invoice_number, number) if number else (found.reference, reference)
     return money.folded(stated) == money.folded(sent)
+
+
+def _may_link(export: Export, found: XeroInvoice, former: Export | None) -> bool:
+    """Say whether it may be the same invoice: alike, and linked to no other one in Paymo."""
+    if former is not None:
+        is_free = former.invoice_state is InvoiceState.GONE
+    else:
+        is_free = Links.paymo_id(found.url) in {None, export.paymo_invoice_id}
+    return is_free and _is_same(found, export)
 
 
 def _is_same(found: XeroInvoice, export: Export) -> bool:

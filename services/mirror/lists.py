@@ -110,7 +110,10 @@ async def copy_settings(
     organisation = await xero.organisation()
     accounts = [_account_row(each) for each in await xero.accounts()]
     rates = [_tax_row(each) for each in await xero.tax_rates()]
-    currencies = [{"code": each.code} for each in await xero.currencies()] if is_whole else []
+    read = [(tables.Account, accounts, "account"), (tables.TaxRate, rates, "tax rate")]
+    if is_whole:
+        currencies = [{"code": each.code} for each in await xero.currencies()]
+        read.append((tables.Currency, currencies, "currency"))
     async with database.sessions.begin() as session:
         row = await connections.get(session, connection_id)
         before = await _refusal_facts(session, row)
@@ -120,13 +123,7 @@ async def copy_settings(
         row.time_zone = organisation.timezone
         row.period_lock_on = organisation.period_lock_on
         row.year_lock_on = organisation.year_lock_on
-        for table, rows, what in (
-            (tables.Account, accounts, "account"),
-            (tables.TaxRate, rates, "tax rate"),
-            (tables.Currency, currencies, "currency"),
-        ):
-            if table is tables.Currency and not is_whole:
-                continue
+        for table, rows, what in read:
             odd = texts_of(each for each in xero.left_out if each.what == what)
             mirror.note_left_out(row, f"{what} in Xero", odd)
             held = await mirror.list_ids(session, row.id, table)

@@ -141,8 +141,9 @@ class MirrorService(ScheduledStep):
             is_whole = not of_copied or await batches.lacks_currency(session, connection.id)
         xero = self.xero.client(connection.tenant_id, connection.grant_id)
         await lists.copy_settings(self.database, xero, connection.id, now, is_whole=is_whole)
-        for each in {True, not is_whole}:
-            self.ledger_read_at[connection.id, each] = now
+        self.ledger_read_at[connection.id, True] = now
+        if is_whole:
+            self.ledger_read_at[connection.id, False] = now
 
     async def refresh_contacts(self, connection: Connection) -> None:
         """Copy what changed of Xero's contacts now, or all of them after a night."""

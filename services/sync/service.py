@@ -139,13 +139,9 @@ class SyncService:
                 raise ServiceError("Nothing to do: this payment is deleted in Xero, too.")
             if not await lifecycle.bring_back(session, payment, self.now()):
                 raise ServiceError(await _why_not_brought_back(session, payment))
-            export, after = (
-                await exports.get(session, payment.export_id),
-                {"payment_id": payment_id},
-            )
-            deed = AuditNote(_BROUGHT_BACK, self.now(), person.user_id, export.id, after=after)
-            audit.record(session, connection, deed)
-            await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
+            export = await exports.get(session, payment.export_id)
+            about = {"payment_id": payment_id}
+            await self._note(session, connection, [export], person, _BROUGHT_BACK, **about)
             said = Settled(PAYMENTS, person.user_id, "brought it back", export.id, payment_id)
             await settle(session, connection, said, self.now())
         await self.work.nudge(Job.SWEEP, connection.id)
@@ -191,10 +187,11 @@ class SyncService:
         decided: Sequence[Export],
         person: Person,
         what: str,
+        **about: int,
     ) -> None:
-        """Note who decided, and have the next sweep follow it."""
+        """Note who decided what, and have the next sweep follow it."""
         for export in decided:
-            entry = AuditNote(what, self.now(), person.user_id, export_id=export.id)
+            entry = AuditNote(what, self.now(), person.user_id, export.id, after=about)
             audit.record(session, connection, entry)
         await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
 
