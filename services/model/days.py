@@ -64,9 +64,9 @@ def day_in(stated: str, now: datetime) -> date:
     return now.astimezone(zone_of(stated)).date()
 
 
-def begin_of(stated: str, day: date) -> datetime:
-    """The moment at which a day begins in the zone which Xero states."""
-    return datetime.combine(day, time(), zone_of(stated)).astimezone(UTC)
+def begin_of(zone: tzinfo, day: date) -> datetime:
+    """The moment at which a day begins in a zone."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def read_moment(text: str) -> datetime | None:

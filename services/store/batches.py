@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import defer
 
 from services.model import chunks
 from services.model.export import NEW_CONTACT, BatchState, ExportState, Marks
@@ -16,7 +15,6 @@ from services.store.leases import fenced, write_where
 from services.store.tables import Batch, BatchRow, Connection, Currency, Export, InvoiceHeader
 
 _WORKING = (BatchState.READING, BatchState.RUNNING)
-_LONG = (Export.sent, Export.invoice, Export.compared, Export.reply_to, Export.grounds)
 _AT_ONCE = 1000  # ids, since a statement holds only so many
 _ON_TABLES = (BatchState.READING, BatchState.READY)
 
@@ -182,7 +180,7 @@ async def list_exports(
         .join(BatchRow, BatchRow.export_id == Export.id)
         .where(BatchRow.batch_id == batch_id, *only)
         .order_by(BatchRow.id)
-        .options(*(defer(each, raiseload=True) for each in _LONG))
+        .options(*exports.SHORT)
         .execution_options(populate_existing=True)
     )
     return found.all()

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from services.errors import NotFound
 from services.model.export import ExportState
@@ -35,6 +36,9 @@ IS_UNSETTLED = is_any(
     Export.invoice_state,
     (InvoiceState.DELETE_SEEN, InvoiceState.VOID_SEEN, InvoiceState.HELD, InvoiceState.ASKED),
 )
+# Loads an export without its long columns.
+_LONG = (Export.sent, Export.invoice, Export.compared, Export.reply_to, Export.grounds)
+SHORT = [defer(each, raiseload=True) for each in _LONG]
 
 
 async def get(session: AsyncSession, export_id: int) -> Export:

@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import defer, load_only
+from sqlalchemy.orm import load_only
 
 from services.model import chunks
 from services.model.invoice import UNSETTLED, PaymentState
 from services.store import leases
 from services.store.engine import insert_into
-from services.store.exports import IS_UNSETTLED
+from services.store.exports import IS_UNSETTLED, SHORT
 from services.store.tables import Connection, Export, Payment
 from services.store.types import is_any
 
@@ -25,7 +25,6 @@ _DUE = (
     PaymentState.ADDING,
 )
 _AT_ONCE = 50
-_LONG = (Export.sent, Export.invoice, Export.compared, Export.reply_to, Export.grounds)
 _COUNTING = (Payment.export_id, Payment.state, Payment.amount, Payment.recorded_amount)
 # As its index has it (services.store.tables.exports).
 IS_LEFT = is_any(Payment.state, (PaymentState.ASKED, PaymentState.PARKED))
@@ -127,9 +126,8 @@ async def list_copies(session: AsyncSession, export_ids: Collection[int]) -> dic
 
 async def exports_of(session: AsyncSession, export_ids: Collection[int]) -> dict[int, Export]:
     """Return these payments' exports, by their ids, without what was sent and compared."""
-    short = [defer(each, raiseload=True) for each in _LONG]
-    rows = await session.scalars(select(Export).where(Export.id.in_(export_ids)).options(*short))
-    return {each.id: each for each in rows}
+    asked = select(Export).where(Export.id.in_(export_ids)).options(*SHORT)
+    return {each.id: each for each in await session.scalars(asked)}
 
 
 async def hold(session: AsyncSession, export_ids: Collection[int]) -> Sequence[Payment]:

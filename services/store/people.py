@@ -130,7 +130,10 @@ async def _day_ends_at(
         )
     )
     zones = {each.time_zone for each in connections if named_role(each, user_id)}
-    ends = [days.begin_of(each, days.day_in(each, now) + timedelta(days=1)) for each in zones]
+    ends = [
+        days.begin_of(days.zone_of(each), days.day_in(each, now) + timedelta(days=1))
+        for each in zones
+    ]
     return min(ends) + timedelta(minutes=zlib.crc32(user_id.encode()) % _SPREAD) if ends else None
 
 

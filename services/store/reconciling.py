@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, String, cast, exists, select, update
@@ -68,7 +68,8 @@ async def load(
     )
     found = await batches.list_latest(session, connection, sorted(wanted))
     # An invoice made again in Paymo may be linked to the one in Xero that its former one was.
-    linked = {each.xero_invoice_id: each.id for each in sorted(found.values(), key=_by_age)}
+    by_age = sorted(found.values(), key=lambda each: each.id)
+    linked = {each.xero_invoice_id: each.id for each in by_age}
     for paymo_id, each in found.items():
         if each.xero_invoice_id is None or linked[each.xero_invoice_id] == each.id:
             known.exports[paymo_id] = each
@@ -82,10 +83,6 @@ async def load_all(
     """What is recorded of these invoices, and of everything that was ever exported."""
     ever = await session.scalars(select(Export.paymo_invoice_id).where(*_own(connection)))
     return await load(session, connection, paymo_ids={*paymo_ids, *ever}, xero_ids=())
-
-
-def _by_age(export: Export) -> int:
-    return export.id
 
 
 def _own(connection: Connection) -> tuple[ColumnElement[bool], ...]:
@@ -225,10 +222,7 @@ async def load_figures(
 ) -> Figures:
     """Read what a digest counts, from what the last sync has read."""
     zone = days.zone_named(heard.digest_zone, connection.time_zone)
-    since, until = (
-        datetime.combine(each, time(), zone).astimezone(UTC)
-        for each in (period.first, period.after)
-    )
+    since, until = (days.begin_of(zone, each) for each in (period.first, period.after))
     exported = await session.scalars(
         select(Export)
         .where(*_own(connection), Export.exported_at >= since, Export.exported_at < until)

@@ -142,7 +142,7 @@ def card_changes_at(export: Export, connection: Connection, now: datetime) -> da
     if export.due_on is None or not is_owed or late > MOST_DAYS_LATE:
         return None
     next_day = export.due_on + timedelta(days=max(late, 0) + 1)
-    midnight = days.begin_of(connection.time_zone, next_day)
+    midnight = days.begin_of(days.zone_of(connection.time_zone), next_day)
     return midnight + timedelta(minutes=export.id % _SPREAD)
 
 
