@@ -2,7 +2,6 @@
 
 import asyncio
 import codecs
-import logging
 import re
 import secrets
 import ssl
@@ -35,7 +34,6 @@ from services.model import days, wording
 from services.model.jobs import CALL_LIMIT
 
 log = structlog.get_logger(__name__)
-_LEVEL = logging.getLogger(__name__)  # says sooner than structlog whether anybody reads a line
 
 Sleep = Callable[[timedelta], Awaitable[None]]
 Explain = Callable[["Answer"], tuple[str, ...]]
@@ -258,10 +256,9 @@ class ApiClient:
             raise Unavailable(_silent(self.system)) from error
         self.allowance.read(response.headers)
         is_usual = request.method == "GET" or (self.is_quiet and response.is_success)
-        if not is_usual or _LEVEL.isEnabledFor(logging.DEBUG):
-            tell = log.debug if is_usual else log.info
-            called = {"method": request.method, "path": request.url.path}
-            tell("remote_answered", system=self.system, status=response.status_code, **called)
+        tell = log.debug if is_usual else log.info
+        called = {"method": request.method, "path": request.url.path}
+        tell("remote_answered", system=self.system, status=response.status_code, **called)
         body = response.content.removeprefix(codecs.BOM_UTF8)
         if body.lstrip()[:1] in {b"{", b"[", b'"'}:
             body = wording.clean_json(body)
