@@ -181,7 +181,8 @@ def number_of_another(export: Export, found: XeroInvoice | None, former: Export 
     said = f"{found.contact.name}, {theirs}, where Paymo has {export.client_name}, {mine}."
     fact = f"Invoice {number} in Xero is a different one: {said}"
     if former is not None:
-        fact = f"Invoice {number} in Xero comes from one that was deleted in Paymo, and differs: {said}"
+        differs = f"comes from one that was deleted in Paymo, and differs: {said}"
+        fact = f"Invoice {number} in Xero {differs}"
         cure = "To link it, make both the same and try again. Or export without the number."
     return Refused(fact, RefusalCode.NUMBER_OTHER, cure=cure)
 
