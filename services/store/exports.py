@@ -315,9 +315,9 @@ async def counts(session: AsyncSession, connection_id: int) -> dict[ExportState,
 
 
 async def count_live(session: AsyncSession, connection: Connection) -> int:
-    """Count the exported invoices that are live in Xero."""
+    """Count the exported invoices that are live in Xero, those that were linked anew once."""
     found = await session.scalar(
-        select(func.count()).where(
+        select(func.count(Export.xero_invoice_id.distinct())).where(
             Export.connection_id == connection.id,
             Export.tenant_id == connection.tenant_id,
             Export.state.in_(DONE),

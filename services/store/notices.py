@@ -354,6 +354,9 @@ def card_facts(
 ) -> dict[str, Any]:
     """Return the facts that an invoice's card shows now."""
     paid, due_on = paid_of(rows), export.due_on
+    is_new = export.is_linked and all(row.state is PaymentState.ADDING for row in rows)
+    if is_new and export.xero_total is not None:  # no sync has brought its payments yet
+        paid = export.xero_total - worklists.left_of(export)
     left = (export.total or Decimal(0)) - paid
     return common_facts(export, connection, links) | {
         "xero_number": export.xero_number,

@@ -30,9 +30,9 @@ from tests.services.store_seeds import export_of
 
 async def exported(stand: Connecting, connection: Connection, **values: object) -> None:
     """Note that an invoice went to Xero."""
-    usual: dict[str, object] = {"state": ExportState.EXPORTED, "due_at": None}
+    usual: dict[str, object] = {"state": ExportState.EXPORTED, "xero_invoice_id": "X1"}
     async with stand.database.sessions.begin() as session:
-        session.add(export_of(connection, **{**usual, **values}))
+        session.add(export_of(connection, due_at=None, **{**usual, **values}))
 
 
 async def end(stand: Connecting, connection: Connection) -> None:

@@ -9,13 +9,17 @@ import pytest
 
 from handlers.blocks import render_plain
 from handlers.export.views import result_view
+from handlers.home.text import work_text
 from handlers.notices.views import card_of
 from sandbox.paymo import Invoice
 from sandbox.xero.model import new_id
+from services.connect.checklists import overview_of
 from services.errors import ServiceError
 from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
+from services.model.jobs import Job
+from services.model.people import Role
 from services.reconcile.report import Outcome
 from services.store.engine import Database
 from services.store.tables import Connection
@@ -231,7 +235,8 @@ async def test_an_invoice_made_again_in_paymo_is_linked_and_gets_its_payments(
     assert refused.actions == ("link_existing", "without_number", "retry", "cancel")
 
     await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.LINK_EXISTING)
-    await bridge.run()
+    await bridge.run(but=[Job.SWEEP])
+    first_card = await bridge.forms.card(ANNA, "INV-1")
     await bridge.look()
     bridge.xero.books.pay(first.xero_invoice_id, Decimal(75), date=TODAY)
     await bridge.look()
@@ -240,6 +245,11 @@ async def test_an_invoice_made_again_in_paymo_is_linked_and_gets_its_payments(
     assert [each.amount for each in copies] == [Decimal(40), Decimal(75)]
     assert made.status == "paid"
     assert list(bridge.xero.invoices) == [first.xero_invoice_id]
+    assert first_card is not None
+    assert "*Part paid* · INV-1 · Acme Ltd · $115.00, $75.00 left" in str(card_of(first_card[0]))
+    async with bridge.database.sessions() as session:
+        overview = await overview_of(session, await bridge.connection(), Role.OWNER)
+    assert work_text(overview) == "*Invoices:* 1 in Xero"
     await bridge.reconcile.ask(ANNA, "", reply_to())
     await bridge.run()
     assert [each.outcome for each in bridge.screen.reports[-1].rows] == [Outcome.AGREES]
