@@ -11,7 +11,7 @@ from sandbox.xero.ledger import Ledger
 from sandbox.xero.limits import ACCOUNTING
 from sandbox.xero.oauth import Authority, Grant
 from sandbox.xero.organisation import Organisation
-from sandbox.xero.wire import Refused, problem
+from sandbox.xero.wire import Refused, not_found, problem
 
 APP = web.RequestKey("app", str)
 _LEDGER = web.RequestKey("ledger", Ledger)
@@ -24,6 +24,7 @@ _SCOPES = {
     "contacts": "accounting.contacts",
 }
 _SETTINGS = "accounting.settings"
+_LONGEST = 2048  # characters of a question
 
 
 def ledger_of(request: web.Request) -> Ledger:
@@ -48,9 +49,11 @@ class Door:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Check the token first, then its scope, then the organisation."""
+        """Check the question's length, then the token, its scope, and the organisation."""
         if not request.path.startswith(ACCOUNTING):
             return await handler(request)
+        if len(request.rel_url.raw_query_string) > _LONGEST:
+            raise not_found()  # the server in front says so, whatever is asked
         grant = self.authority.grant_of(request.headers.get("Authorization", ""))
         _check_scope(request, grant)
         tenant_id = request.headers.get("Xero-Tenant-Id", "")

@@ -226,6 +226,14 @@ async def test_an_unknown_id_is_an_empty_page_and_a_broken_body_an_exception(xer
     assert broken.json()["Type"] == "PostDataInvalidException"
 
 
+async def test_a_question_that_is_too_long_finds_nothing(xero: Stand) -> None:
+    asked = "Invoices?Statuses=DRAFT&InvoiceNumbers="
+    room = 2048 - len(asked.partition("?")[2])
+    answers = [await xero.send("GET", asked + "7" * length) for length in (room, room + 1)]
+
+    assert [each.status_code for each in answers] == [200, 404]
+
+
 async def test_failed_elements_are_told_one_by_one_when_errors_are_not_summarised(
     xero: Stand,
 ) -> None:

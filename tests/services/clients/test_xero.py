@@ -142,6 +142,23 @@ async def test_a_void_invoice_and_one_that_another_made_are_not_found_again(benc
     assert (await bench.client.invoice(made.invoice_id)).status == "VOIDED"
 
 
+@pytest.mark.parametrize(
+    ("longest", "calls"), [(3, 1), (4, 1), (5, 1), (12, 2), (13, 3), (18, 3), (22, 4)]
+)
+async def test_three_hundred_numbers_are_asked_for_in_questions_that_xero_takes(
+    bench: Bench, longest: int, calls: int
+) -> None:
+    """A question that is too long finds nothing at all; commas count once, as they are."""
+    numbers = [f"{nth}".rjust(longest, "0") for nth in range(300)]
+    for number in (numbers[0], numbers[-1], "7/A"):
+        body = new_invoice(bench.stand).body() | {"InvoiceNumber": number}
+        await bench.client.create_invoice(body, key=number)
+    holders = await bench.client.holders_of([*numbers, "7/A"])
+
+    assert set(holders) == {numbers[0], numbers[-1], "7/a"}
+    assert len(bench.stand.world.calls("GET", "/Invoices$")) == calls
+
+
 async def test_a_refusal_carries_all_of_xeros_texts(bench: Bench) -> None:
     body = new_invoice(bench.stand).body()
     await bench.client.create_invoice(body, key="k1")
