@@ -103,19 +103,11 @@ async def _mark(
     about: Sequence[Export],
     now: datetime,
 ) -> None:
-    told = (
-        select(Notice)
-        .where(
-            _is_about(connection, settled),
-            Notice.kind.in_(settled.kinds),
-            or_(Notice.ts != "", Notice.due_at.is_not(None)),
-            Notice.source.not_in(settled.by_sources),
-            or_(Notice.kind.not_in(PAYMENTS), _asks_about_payment()),
-            Notice.facts["done"].as_string().is_(None),
-        )
-        .order_by(Notice.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+    told = _open().where(
+        _is_about(connection, settled),
+        Notice.kind.in_(settled.kinds),
+        Notice.source.not_in(settled.by_sources),
+        or_(Notice.kind.not_in(PAYMENTS), _asks_about_payment()),
     )
     if settled.month:
         told = told.where(Notice.facts["month"].as_string() == settled.month)
@@ -129,10 +121,44 @@ async def _mark(
         if is_other or not _asks(notice):
             continue
         said = {"by": settled.by, "what": settled.what, "at": now.isoformat()}
-        notice.facts = {**notice.facts, "done": said}
-        # One that waits is posted without its buttons; one that is being posted is drawn again.
-        if notice.ts or notice.leased_until is not None:
-            notice.due_at, notice.tries = now, 0
+        _rewrite(notice, {"done": said}, now)
+
+
+def _open() -> Select[Notice]:
+    """Find and lock what was told, or is about to be, and is not settled yet."""
+    return (
+        select(Notice)
+        .where(
+            or_(Notice.ts != "", Notice.due_at.is_not(None)),
+            Notice.facts["done"].as_string().is_(None),
+        )
+        .order_by(Notice.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+
+
+def _rewrite(notice: Notice, facts: Mapping[str, Any], now: datetime) -> None:
+    """Change what it says; one that waits is posted so, one that was or is being is redrawn."""
+    notice.facts = {**notice.facts, **facts}
+    if notice.ts or notice.leased_until is not None:
+        notice.due_at, notice.tries = now, 0
+
+
+async def renew(
+    session: AsyncSession,
+    connection: Connection,
+    kind: NoticeKind,
+    facts: Mapping[str, Any],
+    now: datetime,
+) -> str:
+    """Write these facts into the connection's open question; return its source, "" without one."""
+    asked = _open().where(Notice.connection_id == connection.id, Notice.kind == kind)
+    source = ""
+    for notice in await session.scalars(asked):
+        source = notice.source
+        _rewrite(notice, facts, now)
+    return source
 
 
 def _is_about(connection: Connection, settled: Settled) -> ColumnElement[bool]:

@@ -16,7 +16,7 @@ from services.model import days
 from services.model.invoice import Links, PaymentKind, PaymentState, Settlement
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
-from services.store import audit, connections, leases, notices, payments
+from services.store import audit, connections, leases, notices, payments, settled
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.notices import Notification
@@ -105,14 +105,19 @@ class SweepRun:
         return days.day_in(self.connection.time_zone, self.now())
 
     async def tell_held(self, session: Session, held: Sequence[Export]) -> None:
-        """Ask a person before many invoices are deleted or voided in Paymo at once."""
+        """Ask a person before many invoices are deleted or voided in Paymo at once.
+
+        The question stays one message, which counts those that come while it is open.
+        """
         facts = {
             "count": len(held),
             "numbers": [each.number for each in held[:_MOST_NUMBERS]],
             "kind": "deleted or voided",
         }
+        kind, now = NoticeKind.SYNC_PAUSED, self.now()
+        asked = await settled.renew(session, self.connection, kind, facts, now)
         source = f"paused:{self.connection.id}:{max(each.id for each in held)}:{len(held)}"
-        await self._tell(session, NoticeKind.SYNC_PAUSED, source, facts)
+        await self._tell(session, kind, asked or source, facts)
 
     async def tell_former(self, session: Session, count: int) -> None:
         """Tell the owner once that a lost database can be found again."""

@@ -253,20 +253,24 @@ async def test_people_decide_about_payments_and_deletions_by_buttons(walk: Walk)
 @pytest.mark.parametrize("button", ["breaker_keep", "breaker_apply"])
 async def test_many_deletions_at_once_wait_for_a_press(walk: Walk, button: str) -> None:
     await walk.connect()
-    for place in range(1, 5):
+    for place in range(1, 6):
         await walk.export(f"INV-{place}")
     for place in range(1, 5):
         walk.books.void(walk.in_xero(f"INV-{place}").invoice_id)
     paused = await walk.notice("sync_paused")
+    assert "4 invoices were" in text_in(paused.blocks)
+    walk.books.void(walk.in_xero("INV-5").invoice_id)
+    renewed = await walk.rewritten("sync_paused", "5 invoices were")
+    assert renewed.ts == paused.ts
 
     await press(walk, paused, button)
     if button == "breaker_apply":
         await walk.ephemeral("Paymo follows Xero now")
-        await walk.notice("invoice_voided", 4)
+        await walk.notice("invoice_voided", 5)
     else:
         await walk.ephemeral("Kept in Paymo")
 
-    states = {walk.in_paymo(f"INV-{place}").status for place in range(1, 5)}
+    states = {walk.in_paymo(f"INV-{place}").status for place in range(1, 6)}
     assert ("void" in states) is (button == "breaker_apply")
     decided = await walk.rewritten("sync_paused", f"<@{walk.town.anna.id}>")
     assert "breaker_" not in str(decided.blocks)
