@@ -61,8 +61,13 @@ class Telling:
 
 def approvers(connection: Connection, export: Export) -> list[str]:
     """Return who may approve it: no one who asked for it, or changed it last, in any role."""
-    makers = {export.requested_by or connection.owner_id, export.changed_by}
+    makers = {_maker(connection, export), export.changed_by}
     return [each for each in (connection.owner_id, *connection.exporters) if each not in makers]
+
+
+def _maker(connection: Connection, export: Export) -> str:
+    """Return who asked for it, or turned on the automatic export that did."""
+    return export.requested_by or export.ordered_by or connection.owner_id
 
 
 def press_value(export: Export) -> str:
@@ -131,7 +136,7 @@ async def approve(
         )
     if not await lifecycle.approve(session, export, press.by, press.at):
         raise AlreadyRequested(_why_over(export, connection))
-    after = {"people": [export.requested_by or connection.owner_id]}
+    after = {"people": [_maker(connection, export)]}
     said = Settled(APPROVALS, press.by, "approved it", export.id)
     await settle(session, connection, said, press.at)
     entry = AuditNote("export_approved", press.at, press.by, export.id, after=after)

@@ -193,10 +193,13 @@ async def wait_automatically(bridge: Bridge) -> Notice:
     return notice
 
 
+@pytest.mark.parametrize("now", [{}, {"owner_id": "U2", "exporters": ["U1"]}])
 async def test_an_automatic_export_waits_for_somebody_else_than_who_ordered_it(
-    bridge: Bridge,
+    bridge: Bridge, now: dict[str, Any]
 ) -> None:
+    """Whoever owns the connection by then."""
     await wait_automatically(bridge)
+    await bridge.change(**now)
     with pytest.raises(ServiceError, match="somebody else"):
         await approve(bridge, ANNA)
     await approve(bridge)
