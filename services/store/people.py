@@ -124,12 +124,15 @@ async def _day_ends_at(
     session: AsyncSession, workspace_id: int, user_id: str, now: datetime
 ) -> datetime | None:
     """Return when a day is over, and a little more, where an organisation of this person is."""
-    connections = await session.scalars(
-        select(Connection).where(
-            Connection.workspace_id == workspace_id, Connection.state == ConnectionState.ACTIVE
+    its = Connection
+    rows = await session.execute(
+        select(its.time_zone, its.owner_id, its.exporters, its.viewers).where(
+            its.workspace_id == workspace_id, its.state == ConnectionState.ACTIVE
         )
     )
-    zones = {each.time_zone for each in connections if named_role(each, user_id)}
+    zones = {
+        zone for zone, owner, exporters, viewers in rows if user_id in {owner, *exporters, *viewers}
+    }
     ends = [
         days.begin_of(days.zone_of(each), days.day_in(each, now) + timedelta(days=1))
         for each in zones

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
@@ -15,6 +15,7 @@ from services.model.notice import NoticeKind
 from services.store import due, links, notices, people, upkeep, workspaces
 from services.store.engine import Database
 from services.store.tables import (
+    Acquaintance,
     Base,
     Connection,
     Draft,
@@ -243,3 +244,18 @@ async def test_home_is_drawn_again_where_it_was_opened_while_it_was_drawn(
         await people.close(session, again, soon)
         end = soon + timedelta(minutes=1)
         assert await people.take_outdated(session, connection.workspace_id, end) is None
+
+
+async def test_until_when_a_home_is_up_to_date_is_found_without_reading_secrets(
+    database: Database,
+) -> None:
+    connection = await connected(database)
+    async with database.sessions.begin() as session:
+        await session.execute(text("UPDATE connections SET paymo_api_key = 'unreadable'"))
+    async with database.sessions.begin() as session:
+        await people.open_home(session, connection.workspace_id, connection.owner_id, NOW)
+
+    async with database.sessions() as session:
+        (row,) = await session.scalars(select(Acquaintance))
+        assert row.due_at is not None
+        assert timedelta(0) < row.due_at - NOW < timedelta(hours=25)
