@@ -22,7 +22,7 @@ from services.model.wording import Amount, Member, Moment, some_of
 from services.store import audit, connections, exports, mirror, notices, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Session
-from services.store.settled import APPROVALS, Settled, settle
+from services.store.settled import APPROVALS, Settled, deliveries, settle
 from services.store.tables import Connection, Export
 
 _MOST_LINES = 5
@@ -34,6 +34,10 @@ _OLD = (
 _NOBODY = (
     "Nobody else can approve it now. The owner can name another exporter in the settings, or turn "
     "approvals off there."
+)
+_UNREACHED = (
+    "Slack doesn't deliver our messages to {}. Ask them to approve it on the app's Home. The owner "
+    "can also name another exporter in the settings, or turn approvals off there."
 )
 
 
@@ -90,8 +94,10 @@ async def let_through(
     is_needed = connection.needs_approval(shown.invoice.total, currency)
     if not is_needed or is_approved(export, key):
         return True
-    others = approvers(connection, export)
-    reason = _reason(connection, others)
+    others, asked = approvers(connection, export), _source(export, key)
+    may_reach = await deliveries(session, f"{asked}{True}")
+    reached = [each for each in others if may_reach.get(each, True)]
+    reason = _reason(connection, others, reached)
     if not await lifecycle.await_approval(
         session, export, key, reason, claims.columns_of(shown.invoice)
     ):
@@ -99,13 +105,13 @@ async def let_through(
     facts = await _facts(session, connection, export, shown, at.links)
     notification = notices.Notification(
         kind=NoticeKind.APPROVAL_ASKED,
-        source=f"approval:{export.id}:{export.attempt}:{key[-_SHORT:]}:{bool(others)}",
-        facts=facts | {"reason": reason, "is_open": bool(others)},
+        source=f"{asked}{bool(reached)}",
+        facts=facts | {"reason": reason, "is_open": bool(reached)},
         export=export,
-        also=others or [connection.owner_id],
+        also=reached or [connection.owner_id],
     )
     if await notices.enqueue(session, connection, notification, at.now):
-        after = {"people": others, "total": facts["total"], "currency": facts["currency"]}
+        after = {"people": reached, "total": facts["total"], "currency": facts["currency"]}
         entry = AuditNote("approval_asked", at.now, export.requested_by, export.id, after=after)
         audit.record(session, connection, entry)
     return False
@@ -163,14 +169,20 @@ def _why_over(export: Export, connection: Connection) -> str:
     return taken or f"Invoice {export.number} isn't waiting for approval any more. {export.reason}"
 
 
-def _reason(connection: Connection, others: list[str]) -> str:
+def _source(export: Export, key: str) -> str:
+    """Return how the source of a question begins; it ends with whether anybody can answer it."""
+    return f"approval:{export.id}:{export.attempt}:{key[-_SHORT:]}:"
+
+
+def _reason(connection: Connection, others: list[str], reached: list[str]) -> str:
     limit = Amount(
         connection.approve_above or Decimal(0), connection.base_currency, connection.country
     )
     rule = f"Exports above {limit} or in another currency need a second person."
     if not others:
         return f"{rule} {_NOBODY}"
-    return f"{rule} We've asked {some_of([str(Member(each)) for each in others])}."
+    names = some_of([str(Member(each)) for each in reached or others])
+    return f"{rule} We've asked {names}." if reached else f"{rule} {_UNREACHED.format(names)}"
 
 
 async def _facts(

@@ -20,6 +20,7 @@ from services.errors import ChannelClosed, Lost, NotFound, ServiceError
 from services.jobs import policy
 from services.jobs.policy import Wait
 from services.jobs.runner import Step, Turn
+from services.lifecycle.export import judge_again
 from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import Layout, NoticeKind, is_for_everybody
@@ -169,8 +170,18 @@ class NoticeStep(Step[Notice]):
     async def give_up(self, turn: Turn[Notice], refusal: ServiceError) -> None:
         """Keep it with the reason why it wasn't posted."""
         async with self.database.sessions.begin() as session:
-            await notices.refuse(session, turn.row, str(refusal))
+            await self._refuse(session, turn, str(refusal))
         log.error("notice_given_up", notice=turn.row.id)
+
+    async def _refuse(self, session: Session, turn: Turn[Notice], because: str) -> None:
+        """Keep the reason; an export that nobody could be asked to approve is judged again."""
+        notice = turn.row
+        is_kept = await notices.refuse(session, notice, because)
+        if not is_kept or not notice.facts.get("is_open") or notice.export_id is None:
+            return
+        if not any((await settled.deliveries(session, notice.source)).values()):
+            await judge_again(session, Export.id == notice.export_id, self.now())
+            turn.nudge(Job.EXPORT, notice.export_id)
 
     async def _put(self, notice: Notice, message: Message) -> Spot:
         """Post it; what was posted, or has its card in the channel, is drawn again."""
@@ -193,9 +204,8 @@ class NoticeStep(Step[Notice]):
         async with self.database.sessions.begin() as session:
             if notice.kind is NoticeKind.INVOICE_EXPORTED:
                 await self._put_card(session, notice, message, spot)
-            if not await notices.close(
-                session, notice, notice.fence, ts=spot.ts, posted_in=spot.channel_id
-            ):
+            posted = {"ts": spot.ts, "posted_in": spot.channel_id}
+            if not await notices.close(session, notice, notice.fence, **posted):
                 raise Lost
 
     async def _put_card(
@@ -218,31 +228,25 @@ class NoticeStep(Step[Notice]):
         """Pause the channel's subscription, and tell who gets its notifications meanwhile."""
         notice, now = turn.row, self.now()
         async with self.database.sessions.begin() as session:
-            paused = await notices.pause_channel(
-                session, notice.workspace_id, notice.channel_id, because[:255]
-            )
+            closed = notice.workspace_id, notice.channel_id
+            paused = await notices.pause_channel(session, *closed, because[:255])
             if not await self._inherit(session, notice):
-                await notices.refuse(session, notice, because)
+                await self._refuse(session, turn, because)
             for each in paused:
                 its = await connections.get(session, each.connection_id)
                 about = {"channel_id": each.channel_id, "reason": each.paused_because}
                 source = f"{settled.paused_source(its.id, each.channel_id)}{now:%Y%m%d%H%M%S%f}"
-                told = notices.Notification(
-                    NoticeKind.CHANNEL_PAUSED,
-                    source,
-                    connections.common_facts(its) | about,
-                    also=[people.heir_of(each, its)],
-                )
+                kind, facts = NoticeKind.CHANNEL_PAUSED, connections.common_facts(its) | about
+                told = notices.Notification(kind, source, facts, also=[people.heir_of(each, its)])
                 await notices.enqueue(session, its, told, now)
 
     async def _inherit(self, session: Session, notice: Notice) -> bool:
         """Send it to whoever is told while the channel is paused, if there is somebody."""
-        if notice.connection_id is None:
-            return False
-        heir = await notices.find_subscription(session, notice.connection_id, notice.channel_id)
+        its = notice.connection_id or 0
+        heir = await notices.find_subscription(session, its, notice.channel_id)
         if heir is None:
             return False
-        connection = await connections.get(session, notice.connection_id)
+        connection = await connections.get(session, its)
         to = people.heir_of(heir, connection)
         return await notices.readdress(session, notice, to, self.now())
 
@@ -251,10 +255,7 @@ async def _message(session: Session, notice: Notice) -> Message:
     if notice.connection_id is None:
         return Message(notice.workspace_id, notice.channel_id, notice.kind, notice.facts, {})
     connection = await connections.get(session, notice.connection_id)
-    ids: dict[str, object] = {
-        "connection_id": connection.id,
-        "tenant_id": connection.tenant_id,
-    }
+    ids: dict[str, object] = {"connection_id": connection.id, "tenant_id": connection.tenant_id}
     thread, layout = "", Layout.FLAT
     if notice.export_id is not None:
         export = await exports.get(session, notice.export_id)

@@ -219,6 +219,15 @@ async def is_known(session: AsyncSession, source: str) -> bool:
     return found is not None
 
 
+async def deliveries(session: AsyncSession, source: str) -> dict[str, bool]:
+    """Return who is told under this source, and whether it reached them, or still may."""
+    may_reach = or_(Notice.ts != "", Notice.due_at.is_not(None))
+    rows = await session.execute(
+        select(Notice.channel_id, may_reach).where(Notice.source == source)
+    )
+    return {row[0]: bool(row[1]) for row in rows}
+
+
 async def follow(
     session: AsyncSession,
     connection: Connection,

@@ -1,6 +1,7 @@
 """A second person from Slack: the settings, the question, the press, and the card."""
 
 from tests.handlers.test_access_walk import direct
+from tests.handlers.test_home import home_saying
 from tests.walk import Walk, text_in
 
 
@@ -34,6 +35,29 @@ async def test_the_second_person_sees_it_and_lets_it_go_and_the_card_names_both(
     assert f"Approved by {names[1]}" in said
     await slack.wait_for(lambda: "'approve'" not in str(asked.blocks), 60)
     assert walk.in_xero("INV-1").total == walk.in_paymo("INV-1").total
+
+
+async def test_whoever_asked_reads_at_once_that_the_second_person_cant_be_reached(
+    walk: Walk,
+) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.add_exporter("Ben", approve_above="100")
+    await walk.close()
+    slack.refuse("chat.postMessage", "cannot_dm_bot")
+    form = await walk.form("INV-1")
+    await slack.submit("Anna", form.id)
+
+    told = text_in((await walk.modal_saying("Slack doesn't deliver our messages")).payload)
+    assert f"to <@{slack.user('Ben').id}>. Ask them to approve it on the app's Home." in told
+    asked = await direct(walk, "Anna", "wants to export")  # the owner
+    assert "'approve'" not in str(asked.blocks)
+    await slack.open_home("Ben")
+    await home_saying(walk, "wants to export it", "Ben")
+    home = slack.home("Ben")
+    assert home is not None
+    await slack.press("Ben", home, "approve")
+    await walk.notice("invoice_exported")
 
 
 async def test_a_form_for_what_waits_says_so_and_asks_nothing(walk: Walk) -> None:
