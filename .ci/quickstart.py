@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 import venv
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from pathlib import Path
 
 import httpx
@@ -84,7 +85,7 @@ async def stand_ins() -> AsyncIterator[tuple[SlackWorld, list[str], dict[str, st
 
 def environment(virtual: Path, settings: dict[str, str]) -> dict[str, str]:
     """Return what a person's shell has there: no settings of ours, the clean Python first."""
-    dropped = {name.upper() for name in Settings.model_fields} | {"PYTHONPATH"}
+    dropped = {each.name.upper() for each in fields(Settings)} | {"PYTHONPATH"}
     kept = {name: value for name, value in os.environ.items() if name not in dropped}
     kept |= {"PIP_QUIET": "2", "TERM": "dumb"}
     return {**kept, "PATH": f"{virtual}/bin:{os.environ['PATH']}", **settings}

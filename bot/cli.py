@@ -11,10 +11,10 @@ import importlib.util
 import json
 import signal
 import sys
-from importlib import metadata
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Any
 
-import typer
+import click
 
 from bot import telemetry
 from bot.settings import Settings, SettingsError, generate_key
@@ -22,39 +22,50 @@ from bot.setup import Setup
 
 _USAGE = 2
 _ARENA_MAX = -8  # M_ARENA_MAX in malloc.h
-app = typer.Typer(
-    name="paymo-xero",
-    help="Exports invoices from Paymo to Xero, and brings payments and deletions back.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+_workspace = click.option("--workspace", required=True, help="Slack's id (T…) or ours.")
+_CREDENTIALS = {
+    "public-url": "The https address of the program.",
+    "database-url": "The database, unless it's a file here.",
+    "slack-signing-secret": "Signing secret (Basic Information).",
+    "slack-app-token": "App-level token, xapp-… (Basic Information).",
+    "slack-bot-token": "Bot token, xoxb-… (OAuth & Permissions).",
+    "slack-client-id": "Instead of a bot token: many workspaces.",
+    "slack-client-secret": "Goes with the client ID.",
+    "xero-client-id": "Client id of the app at developer.xero.com.",
+    "xero-client-secret": "Its client secret.",
+    "xero-webhook-key": "Its webhook signing key, if you use webhooks.",
+}
+
+
+class _Command(click.Command):
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Return the first sentence whole."""
+        return super().get_short_help_str(limit=1000)
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return them in the order in which they stand here."""
+        return list(self.commands)
+
+
+@click.group(cls=_Group)
+@click.version_option(
+    package_name="paymo-xero", message="paymo-xero %(version)s", help="Print the version."
 )
-
-
-def _say_version(wanted: bool) -> None:  # noqa: FBT001 - Typer hands it over so
-    if wanted:
-        typer.echo(f"paymo-xero {metadata.version('paymo-xero')}")
-        raise typer.Exit
-
-
-_Version = Annotated[
-    bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
-]
-_Workspace = Annotated[str, typer.Option(help="Slack's id (T…) or ours.")]
-
-
-@app.callback()
-def _root(*, version: _Version = False) -> None:
-    """Take the options that go before a command."""
+def main() -> None:
+    """Exports invoices from Paymo to Xero, and brings payments and deletions back."""
 
 
 def _settings() -> Settings:
     """Read the settings; print everything that is wrong with them and exit with 2."""
     try:
-        settings = Settings()
+        settings = Settings.read()
     except SettingsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(_USAGE) from None
+        click.echo(str(error), err=True)
+        raise click.exceptions.Exit(_USAGE) from None
     telemetry.configure(settings.log_level, settings.log_format)
     return settings
 
@@ -76,24 +87,20 @@ def _ready(settings: Settings) -> Any:
     """Load the program and return its commands; exit with 1 if the database needs a migration."""
     commands = _commands(settings)
     if not commands.is_current():
-        typer.echo("The database isn't at this version. Run paymo-xero migrate.", err=True)
-        raise typer.Exit(1)
+        click.echo("The database isn't at this version. Run paymo-xero migrate.", err=True)
+        raise click.exceptions.Exit(1)
     return commands
 
 
-@app.command("generate-key")
+@main.command("generate-key")
 def generate_key_command() -> None:
     """Print a new key for ENCRYPTION_KEYS."""
-    typer.echo(generate_key())
+    click.echo(generate_key())
 
 
-@app.command()
-def serve(
-    *,
-    migrate: Annotated[
-        bool, typer.Option("--migrate/--no-migrate", help="Migrate the database first, if needed.")
-    ] = True,
-) -> None:
+@main.command()
+@click.option("--migrate/--no-migrate", default=True, help="Migrate the database first, if needed.")
+def serve(*, migrate: bool) -> None:
     """Run the program until it is told to stop."""
     settings = _settings()
     # Told to stop before it listens, it leaves as it does later: with 0.
@@ -104,101 +111,82 @@ def serve(
     commands.serve()
 
 
-@app.command()
+@main.command()
 def demo() -> None:
     """Run the program against stand-ins of Slack, Xero and Paymo; needs no settings."""
     if importlib.util.find_spec("bot.demo") is None:
-        typer.echo("This installation doesn't include the demo.", err=True)
-        raise typer.Exit(1)
+        click.echo("This installation doesn't include the demo.", err=True)
+        raise click.exceptions.Exit(1)
     # Nothing but this command loads the stand-ins.
     importlib.import_module("bot.demo").run()
 
 
-@app.command()
-def sync(
-    *,
-    once: Annotated[
-        bool, typer.Option("--once", help="Sync each organisation once, then stop.")
-    ] = (False),
-    workspace: Annotated[str, typer.Option(help="Only this one: Slack's id (T…) or ours.")] = "",
-) -> None:
+@main.command()
+@click.option("--once", is_flag=True, help="Sync each organisation once, then stop.")
+@click.option("--workspace", default="", help="Only this one: Slack's id (T…) or ours.")
+def sync(*, once: bool, workspace: str) -> None:
     """Sync every organisation whenever it's due, without a web server."""
     settings = _settings()
     if workspace and not once:
-        raise typer.BadParameter("--workspace goes with --once")
+        raise click.BadParameter("--workspace goes with --once")
     if once:
         _ready(settings).sync_once(workspace)
     else:
         _ready(settings).sync_on()
 
 
-def _value(said: str) -> Any:
-    return typer.Option(help=said, show_default=False)
+def _credentials(command: Callable[..., None]) -> Callable[..., None]:
+    for name, said in reversed(_CREDENTIALS.items()):
+        command = click.option(f"--{name}", default="", help=said)(command)
+    return command
 
 
-@app.command()
-def init(  # noqa: PLR0913 - one option a setting
-    *,
-    socket_mode: Annotated[
-        bool | None,
-        typer.Option(
-            "--socket-mode/--http",
-            help="How Slack reaches the program; Socket Mode needs no public address.",
-        ),
-    ] = None,
-    public_url: Annotated[str, _value("The https address of the program.")] = "",
-    database_url: Annotated[str, _value("The database, unless it's a file here.")] = "",
-    slack_signing_secret: Annotated[str, _value("Signing secret (Basic Information).")] = "",
-    slack_app_token: Annotated[str, _value("App-level token, xapp-… (Basic Information).")] = "",
-    slack_bot_token: Annotated[str, _value("Bot token, xoxb-… (OAuth & Permissions).")] = "",
-    slack_client_id: Annotated[str, _value("Instead of a bot token: many workspaces.")] = "",
-    slack_client_secret: Annotated[str, _value("Goes with the client ID.")] = "",
-    xero_client_id: Annotated[str, _value("Client id of the app at developer.xero.com.")] = "",
-    xero_client_secret: Annotated[str, _value("Its client secret.")] = "",
-    xero_webhook_key: Annotated[str, _value("Its webhook signing key, if you use webhooks.")] = "",
-) -> None:
+@main.command()
+@click.option(
+    "--socket-mode/--http",
+    default=None,
+    help="How Slack reaches the program; Socket Mode needs no public address.",
+)
+@_credentials
+def init(*, socket_mode: bool | None, **options: str) -> None:
     """Write .env and manifest.yml here: ask for missing values, or take them from options.
 
     It makes the encryption key, and tries the values at Slack and Xero. Values set here or in the
     environment stay. Exit status: 0 if ready to serve, 1 if something is missing or refused, 2 if
     something is malformed.
     """
-    options = {name.upper(): each for name, each in locals().items() if isinstance(each, str)}
-    filling = Setup(
-        {name: each.strip() for name, each in options.items() if each.strip()}, socket_mode
-    )
+    given = {name.upper(): each.strip() for name, each in options.items() if each.strip()}
+    filling = Setup(given, socket_mode)
     try:
         is_taken = filling.fill_in()
     except SettingsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(_USAGE) from None
+        click.echo(str(error), err=True)
+        raise click.exceptions.Exit(_USAGE) from None
     if missing := filling.missing():
-        typer.echo(f"Still missing: {'; '.join(missing)}.", err=True)
-        typer.echo("Next: fill that in, then run paymo-xero init again.")
-        raise typer.Exit(1)
+        click.echo(f"Still missing: {'; '.join(missing)}.", err=True)
+        click.echo("Next: fill that in, then run paymo-xero init again.")
+        raise click.exceptions.Exit(1)
     if not _commands(_settings()).try_credentials():
-        typer.echo("Next: correct what was refused in .env, then run paymo-xero init again.")
-        raise typer.Exit(1)
-    typer.echo("Keep a copy of ENCRYPTION_KEYS where the database's backups aren't.")
-    typer.echo("Next: run paymo-xero serve, then type /paymo-xero connect in Slack.")
-    raise typer.Exit(0 if is_taken else 1)
+        click.echo("Next: correct what was refused in .env, then run paymo-xero init again.")
+        raise click.exceptions.Exit(1)
+    click.echo("Keep a copy of ENCRYPTION_KEYS where the database's backups aren't.")
+    click.echo("Next: run paymo-xero serve, then type /paymo-xero connect in Slack.")
+    raise click.exceptions.Exit(0 if is_taken else 1)
 
 
-@app.command()
-def doctor(
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(*, as_json: bool) -> None:
     """Check settings, database, keys, Slack, Xero and Paymo, and say what to do.
 
     It changes nothing. Exit status: 0 if nothing fails, 1 if something does, 2 for bad settings.
     """
     if as_json:
         try:
-            Settings()
+            Settings.read()
         except SettingsError as error:
-            typer.echo(json.dumps(_unreadable(error)))
-            raise typer.Exit(_USAGE) from None
+            click.echo(json.dumps(_unreadable(error)))
+            raise click.exceptions.Exit(_USAGE) from None
     _commands(_settings()).examine(as_json=as_json)
 
 
@@ -209,7 +197,7 @@ def _unreadable(error: SettingsError) -> dict[str, Any]:
     return {"status": "fail", "checks": [check]}
 
 
-@app.command()
+@main.command()
 def migrate() -> None:
     """Migrate the database to the newest version."""
     url = _settings().database_url.get_secret_value()
@@ -218,39 +206,36 @@ def migrate() -> None:
     try:
         migrating.upgrade(url)
     except (engine.CannotOpen, migrating.FromLater) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    typer.echo("The database is at the newest version.")
+        click.echo(str(error), err=True)
+        raise click.exceptions.Exit(1) from None
+    click.echo("The database is at the newest version.")
 
 
-@app.command("rotate-keys")
+@main.command("rotate-keys")
 def rotate_keys() -> None:
     """Encrypt every secret again with the first key of ENCRYPTION_KEYS."""
     _ready(_settings()).rotate_keys()
 
 
-@app.command("export-data")
-def export_data(*, workspace: _Workspace) -> None:
+@main.command("export-data")
+@_workspace
+def export_data(*, workspace: str) -> None:
     """Print all data about a workspace as JSON, with people's names and without secrets."""
     _ready(_settings()).export_data(workspace)
 
 
-@app.command("set-owner")
-def set_owner(
-    *,
-    workspace: _Workspace,
-    user: Annotated[str, typer.Option(help="Slack's id of the new owner (U…).")],
-) -> None:
+@main.command("set-owner")
+@_workspace
+@click.option("--user", required=True, help="Slack's id of the new owner (U…).")
+def set_owner(*, workspace: str, user: str) -> None:
     """Make somebody the owner of a workspace's connections."""
     _ready(_settings()).set_owner(workspace, user)
 
 
-@app.command()
-def relink(
-    *,
-    workspace: _Workspace,
-    yes: Annotated[bool, typer.Option("--yes", help="Save without asking.")] = False,
-) -> None:
+@main.command()
+@_workspace
+@click.option("--yes", is_flag=True, help="Save without asking.")
+def relink(*, workspace: str, yes: bool) -> None:
     """Find former exports again after the database was lost, and link them.
 
     Connect the same company and organisation first. The command shows what Xero and Paymo still
@@ -260,18 +245,14 @@ def relink(
     _ready(_settings()).relink(workspace, is_agreed=yes)
 
 
-@app.command()
-def forget(*, workspace: _Workspace) -> None:
+@main.command()
+@_workspace
+def forget(*, workspace: str) -> None:
     """End a workspace's connections, then delete everything about it."""
     settings = _settings()
     if sys.stdin.isatty():
-        typer.confirm(f"Delete everything about workspace {workspace}, for good?", abort=True)
+        click.confirm(f"Delete everything about workspace {workspace}, for good?", abort=True)
     _ready(settings).forget(workspace)
-
-
-def main() -> None:
-    """Run the command that was typed."""
-    app()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn, TypeVar
 
-import typer
+import click
 import uvloop
 
 from bot import doctor, serving
@@ -56,7 +56,7 @@ class Commands:
         # `-P`: never a `bot` of the current folder.
         child = [sys.executable, "-P", "-m", "bot.cli", "migrate"]
         if status := subprocess.call(child, stdout=subprocess.DEVNULL):  # noqa: S603 - ourselves
-            raise typer.Exit(status)
+            raise click.exceptions.Exit(status)
 
     def serve(self) -> None:
         """Run the program until it is told to stop."""
@@ -86,7 +86,7 @@ class Commands:
                 progress.console.print(f"{organisation}: {said}", markup=False, soft_wrap=True)
 
             is_well = _run(sync_once(self.settings, workspace, begin, tell))
-        raise typer.Exit(0 if is_well else 1)
+        raise click.exceptions.Exit(0 if is_well else 1)
 
     def examine(self, *, as_json: bool) -> None:
         """Print the checks, line by line or as one JSON object."""
@@ -94,8 +94,8 @@ class Commands:
         is_well = _is_well(found)
         if as_json:
             checks = [each.fields() for each in found]
-            typer.echo(json.dumps({"status": "ok" if is_well else "fail", "checks": checks}))
-        raise typer.Exit(0 if is_well else 1)
+            click.echo(json.dumps({"status": "ok" if is_well else "fail", "checks": checks}))
+        raise click.exceptions.Exit(0 if is_well else 1)
 
     def try_credentials(self) -> bool:
         """Try the credentials at Slack and Xero, print how, and return whether all fit."""
@@ -105,32 +105,32 @@ class Commands:
     def rotate_keys(self) -> None:
         """Encrypt every secret again with the newest key."""
         count = _run(_rotate_keys(self.settings))
-        typer.echo(f"{count} secrets are encrypted with the newest key. The older keys can go.")
+        click.echo(f"{count} secrets are encrypted with the newest key. The older keys can go.")
 
     def export_data(self, workspace: str) -> None:
         """Print all data about a workspace as one JSON object."""
         found = _written_out(_run(_export_data(self.settings, workspace)))
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
 
     def set_owner(self, workspace: str, user: str) -> None:
         """Make somebody the owner of a workspace's connections, and print which."""
         if not _SLACK_USER.fullmatch(user):
-            raise typer.BadParameter(f"{user} is no Slack user id: it begins with U or W.")
+            raise click.BadParameter(f"{user} is no Slack user id: it begins with U or W.")
         organisations = _run(_set_owner(self.settings, workspace, user))
         if not organisations:
             _fail(f"Nothing is connected in workspace {workspace}.")
         for each in organisations:
-            typer.echo(f"{user} is now the owner of {each}.")
+            click.echo(f"{user} is now the owner of {each}.")
 
     def relink(self, workspace: str, *, is_agreed: bool) -> None:
         """Show the former exports that were found, and save them after a yes."""
         is_well = _run(_relink(self.settings, workspace, is_agreed=is_agreed))
-        raise typer.Exit(0 if is_well else 1)
+        raise click.exceptions.Exit(0 if is_well else 1)
 
     def forget(self, workspace: str) -> None:
         """End a workspace's connections, then delete all data about it."""
         _run(_forget(self.settings, workspace))
-        typer.echo(f"Everything about workspace {workspace} is deleted.")
+        click.echo(f"Everything about workspace {workspace} is deleted.")
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -139,8 +139,8 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _fail(problem: str) -> NoReturn:
-    typer.echo(problem, err=True)
-    raise typer.Exit(1) from None
+    click.echo(problem, err=True)
+    raise click.exceptions.Exit(1) from None
 
 
 async def _is_current(settings: Settings) -> bool:
@@ -194,7 +194,7 @@ def _is_well(found: Iterable[Diagnosis]) -> bool:
 
 
 def _say(finding: Diagnosis) -> None:
-    typer.echo(finding.line())
+    click.echo(finding.line())
 
 
 async def _examine(
@@ -271,7 +271,7 @@ async def _relink(settings: Settings, name: str, *, is_agreed: bool) -> bool:
             try:
                 is_well &= await _relink_one(relinking, connection, pair, is_agreed=is_agreed)
             except ServiceError as refusal:
-                typer.echo(f"{pair}: {render_plain(str(refusal))}", err=True)
+                click.echo(f"{pair}: {render_plain(str(refusal))}", err=True)
                 is_well = False
     return is_well
 
@@ -280,20 +280,20 @@ async def _relink_one(
     relinking: Relinking, connection: Connection, pair: str, *, is_agreed: bool
 ) -> bool:
     found = await relinking.find(connection)
-    typer.echo("\n".join([f"{pair}:", *(f"  {each}" for each in found_lines(found))]))
+    click.echo("\n".join([f"{pair}:", *(f"  {each}" for each in found_lines(found))]))
     if not found.pairs:
         await relinking.write(found)
         return True
     if not is_agreed and not _agrees():
-        typer.echo("Nothing is written. Add --yes to link them.", err=True)
+        click.echo("Nothing is written. Add --yes to link them.", err=True)
         return False
     count = await relinking.write(found)
-    typer.echo(linked_text(count, found))
+    click.echo(linked_text(count, found))
     return True
 
 
 def _agrees() -> bool:
-    return sys.stdin.isatty() and typer.confirm("Link them?", default=False)
+    return sys.stdin.isatty() and click.confirm("Link them?", default=False)
 
 
 async def _forget(settings: Settings, name: str) -> None:
@@ -304,7 +304,7 @@ async def _forget(settings: Settings, name: str) -> None:
             workspace = await _get_named(session, name)
         await core.services.workspaces.uninstalled(workspace.enterprise_id, workspace.team_id)
         for organisation in await _end(core, workspace):
-            typer.echo(
+            click.echo(
                 f"{organisation} didn't answer, so the app is still listed there. Remove it in "
                 "Xero at Settings → Connected apps.",
                 err=True,

@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import typer
+import click
 from aiohttp import web
 
 from bot import telemetry
@@ -46,9 +45,9 @@ def run() -> None:
 
 async def _run() -> None:
     stop = told_to_stop()
-    typer.echo("Starting stand-ins of Slack, Xero and Paymo, and paymo-xero between them …")
+    click.echo("Starting stand-ins of Slack, Xero and Paymo, and paymo-xero between them …")
     async with serving(int(os.environ.get("PORT") or _PORT)) as demo:
-        typer.echo(f"\n  Open {demo.url}\n\nThe steps are on the page. Ctrl+C ends the demo.")
+        click.echo(f"\n  Open {demo.url}\n\nThe steps are on the page. Ctrl+C ends the demo.")
         await stop.wait()
 
 
@@ -90,8 +89,7 @@ def _settings(
 ) -> Settings:
     """Settings that fit the stand-ins, whatever the environment says."""
     port = _free_port()
-    values: dict[str, Any] = {
-        "_env_file": None,
+    values = {
         "slack_signing_secret": slack.signing_secret,
         "slack_bot_token": slack.team.bot_token,
         "slack_api_url": f"{addresses['slack']}/api/",
@@ -106,11 +104,11 @@ def _settings(
         "database_url": f"sqlite+aiosqlite:///{folder / 'demo.db'}",
         "encryption_keys": generate_key(),
         "public_url": f"http://127.0.0.1:{port}",
-        "sync_interval_seconds": 5,
-        "port": port,
+        "sync_interval_seconds": "5",
+        "port": str(port),
         "log_level": "WARNING",
     }
-    return Settings(**values)
+    return Settings.read(values, file=None)
 
 
 def _free_port() -> int:

@@ -1,12 +1,13 @@
 """The few pages that a browser sees: our own templates and style, and nothing from elsewhere."""
 
+import importlib
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -71,11 +72,13 @@ class Guarded:
         await self.app(scope, receive, guarded)
 
 
-def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(_HERE),
+@cache
+def _templates() -> Any:
+    jinja2 = importlib.import_module("jinja2")  # many a process never draws a page
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -101,7 +104,6 @@ class Pages:
 
     settings: Settings
     can_install: bool
-    templates: Environment = field(default_factory=_environment)
 
     @property
     def public_url(self) -> str:
@@ -183,5 +185,5 @@ class Pages:
             "slack": self.slack(),
             "paymo_keys": self.settings.paymo_api_url.removesuffix("/api") + _PAYMO_KEYS,
         }
-        html = self.templates.get_template(name).render(**common | facts)
+        html = _templates().get_template(name).render(**common | facts)
         return HTMLResponse(html, status, headers=keeping)

@@ -1,37 +1,25 @@
 """The program's settings, from the environment or from `.env`; the environment wins."""
 
+import os
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Self, get_type_hints
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    ModelWrapValidatorHandler,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from dotenv import dotenv_values
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-_EMPTY = SecretStr("")
+_ENV = Path(".env")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _DATABASES = {"sqlite", "postgresql", "postgres"}
 _SQLITE = "sqlite+aiosqlite:///paymo-xero.db"
 _ENCODING = re.compile(r"[!-~]+")
 _MAIL = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 class SettingsError(Exception):
@@ -41,6 +29,21 @@ class SettingsError(Exception):
         """Write each problem on a line."""
         super().__init__("\n".join(["These settings need your attention:", *problems]))
         self.problems = problems
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """Text that nothing shows by accident."""
+
+    text: str
+
+    def get_secret_value(self) -> str:
+        """Return the text, on purpose."""
+        return self.text
+
+    def __repr__(self) -> str:
+        """Say only whether there is any."""
+        return f"Secret({'***' if self.text else ''})"
 
 
 def _address(value: str) -> str:
@@ -56,17 +59,17 @@ def _slack_address(value: str) -> str:
     return f"{_address(value)}/"
 
 
-def _database(value: SecretStr) -> SecretStr:
+def _database(value: str) -> Secret:
     try:
-        name = make_url(value.get_secret_value()).get_backend_name()
+        name = make_url(value).get_backend_name()
     except ArgumentError:
         name = ""
     if name not in _DATABASES:
         raise ValueError("must be sqlite+aiosqlite:///file or postgresql+asyncpg://…")
-    return value
+    return Secret(value)
 
 
-def _keys(value: SecretStr) -> SecretStr:
+def _keys(value: str) -> Secret:
     for key in _split(value):
         try:
             Fernet(key)
@@ -74,14 +77,13 @@ def _keys(value: SecretStr) -> SecretStr:
             raise ValueError(
                 "must be keys that `paymo-xero generate-key` printed, with commas between them"
             ) from None
-    return value
+    return Secret(value)
 
 
-def _printable(value: SecretStr) -> SecretStr:
-    secret = value.get_secret_value()
-    if secret and not _ENCODING.fullmatch(secret):
+def _printable(value: str) -> Secret:
+    if value and not _ENCODING.fullmatch(value):
         raise ValueError("must not contain spaces, line breaks or letters beyond ASCII")
-    return value
+    return Secret(value)
 
 
 def _mail(value: str) -> str:
@@ -90,125 +92,101 @@ def _mail(value: str) -> str:
     return value
 
 
-def _split(value: SecretStr) -> list[str]:
-    parts = (part.strip() for part in value.get_secret_value().split(","))
+def _filled(value: str) -> str:
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        number = int(value) if _NUMBER.fullmatch(value) else least - 1
+        if not least <= number <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return number
+
+    return read
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    by_letters = {each.lower(): each for each in words}
+
+    def read(value: str) -> str:
+        if value.lower() not in by_letters:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return by_letters[value.lower()]
+
+    return read
+
+
+def _split(value: str) -> list[str]:
+    parts = (part.strip() for part in value.split(","))
     return [part for part in parts if part]
 
 
-Address = Annotated[str, AfterValidator(_address)]
-Token = Annotated[SecretStr, AfterValidator(_printable)]
+# Beside a type, what reads it. It raises `ValueError`, which says what is wrong without the value.
+Address = Annotated[str, _address]
+Token = Annotated[Secret, _printable]
 
 
-@dataclass(frozen=True, slots=True)
-class _NoFile:
-    """Stands in for a secret whose file cannot be read."""
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that differs between installations."""
 
-    reason: str
-
-
-class _Files(EnvSettingsSource):
-    """Secrets in files, which variables such as ENCRYPTION_KEYS_FILE name."""
-
-    def __init__(self, settings: type[BaseSettings], named: PydanticBaseSettingsSource) -> None:
-        """Look for the names of files where `named` looks for values."""
-        super().__init__(settings)
-        self.env_vars = getattr(named, "env_vars", {})
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Read the file that is named for a secret, if any."""
-        path = self.env_vars.get(f"{field_name}_file") if field.annotation is SecretStr else None
-        return (_content(path) if path else None), field_name, False
-
-
-def _content(path: str) -> str | _NoFile:
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        return _NoFile(getattr(error, "strerror", None) or "isn't text")
-
-
-class Settings(BaseSettings):
-    """Everything that differs between installations.
-
-    Raises `SettingsError` with everything that is wrong.
-    """
-
-    model_config = SettingsConfigDict(
-        env_file=".env",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-        str_strip_whitespace=True,
-    )
-
-    slack_signing_secret: Token = _EMPTY
+    slack_signing_secret: Token = Secret("")
     slack_client_id: str = ""
-    slack_client_secret: Token = _EMPTY
-    slack_bot_token: Token = _EMPTY
-    slack_app_token: Token = _EMPTY
+    slack_client_secret: Token = Secret("")
+    slack_bot_token: Token = Secret("")
+    slack_app_token: Token = Secret("")
     xero_client_id: str = ""
-    xero_client_secret: Token = _EMPTY
-    xero_webhook_key: Token = _EMPTY
+    xero_client_secret: Token = Secret("")
+    xero_webhook_key: Token = Secret("")
     public_url: Address = "http://localhost:8000"
-    database_url: Annotated[SecretStr, AfterValidator(_database)] = SecretStr(_SQLITE)
-    encryption_keys: Annotated[SecretStr, AfterValidator(_keys)] = _EMPTY
-    sync_interval_seconds: Annotated[int, Field(ge=1, le=86_400)] = 300
-    slack_api_url: Annotated[str, AfterValidator(_slack_address)] = "https://slack.com/api/"
+    database_url: Annotated[Secret, _database] = Secret(_SQLITE)
+    encryption_keys: Annotated[Secret, _keys] = Secret("")
+    sync_interval_seconds: Annotated[int, _whole(1, 86_400)] = 300
+    slack_api_url: Annotated[str, _slack_address] = "https://slack.com/api/"
     slack_authorize_url: Address = "https://slack.com/oauth/v2/authorize"
     xero_api_url: Address = "https://api.xero.com"
     xero_login_url: Address = "https://login.xero.com"
     xero_identity_url: Address = "https://identity.xero.com"
     paymo_api_url: Address = "https://app.paymoapp.com/api"
-    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
-    metrics_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    metrics_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
-    support_email: Annotated[str, AfterValidator(_mail)] = ""
-    retention_days: Annotated[int, Field(ge=0, le=3650)] = 30
-    log_level: Annotated[
-        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)
-    ] = "INFO"
-    log_format: Annotated[Literal["console", "json"], BeforeValidator(str.lower)] = "console"
+    host: Annotated[str, _filled] = "127.0.0.1"
+    port: Annotated[int, _whole(0, 65_535)] = 8000
+    metrics_host: Annotated[str, _filled] = "127.0.0.1"
+    metrics_port: Annotated[int | None, _whole(0, 65_535)] = None
+    support_email: Annotated[str, _mail] = ""
+    retention_days: Annotated[int, _whole(0, 3650)] = 30
+    log_level: Annotated[str, _one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")] = "INFO"
+    log_format: Annotated[str, _one_of("console", "json")] = "console"
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Add files that hold secrets; a secret itself wins over its file."""
-        return (
-            init_settings,
-            env_settings,
-            _Files(settings_cls, env_settings),
-            dotenv_settings,
-            _Files(settings_cls, dotenv_settings),
-            file_secret_settings,
-        )
+    def read(cls, given: Mapping[str, str] | None = None, file: Path | None = _ENV) -> Self:
+        """Read them; what is given wins over the environment, and that over the file.
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _all_problems_at_once(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        unread = {name: each for name, each in values.items() if isinstance(each, _NoFile)}
-        problems = _missing(values)
-        problems += [f"- {name.upper()}_FILE: {each.reason}" for name, each in unread.items()]
-        try:
-            made = handler({name: each for name, each in values.items() if name not in unread})
-        except ValidationError as error:
-            problems += [_told(each) for each in error.errors(include_input=False)]
-            raise SettingsError(problems) from None
+        Raises `SettingsError` with everything that is wrong.
+        """
+        named = dotenv_values(file, encoding="utf-8") if file is not None else {}
+        found = {**_from(named), **_from(os.environ), **(given or {})}
+        problems, values = _missing(found), {}
+        for name, hint in get_type_hints(cls, include_extras=True).items():
+            [reader] = getattr(hint, "__metadata__", [str])
+            value = found.get(name)
+            if isinstance(value, _NoFile):
+                problems.append(f"- {name.upper()}_FILE: {value.reason}")
+            elif value is not None:
+                try:
+                    values[name] = reader(value.strip())
+                except ValueError as error:
+                    problems.append(f"- {name.upper()}: {error}")
         if problems:
             raise SettingsError(problems)
-        return made
+        return cls(**values)
 
     @property
     def keys(self) -> list[str]:
         """The encryption keys, newest first."""
-        return _split(self.encryption_keys)
+        return _split(self.encryption_keys.get_secret_value())
 
     @property
     def is_socket_mode(self) -> bool:
@@ -227,12 +205,32 @@ class Settings(BaseSettings):
         return self.public_url.startswith("https://") or paymo_host in _LOOPBACK
 
 
-def _missing(values: dict[str, Any]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _NoFile:
+    """Stands in for a secret whose file cannot be read."""
+
+    reason: str
+
+
+def _from(source: Mapping[str, str | None]) -> dict[str, str | _NoFile]:
+    """Return what is named there; a secret itself wins over its file."""
+    named = {name.lower(): value for name, value in source.items() if value}
+    secrets = [each.name for each in fields(Settings) if isinstance(each.default, Secret)]
+    paths = {name: named[f"{name}_file"] for name in secrets if f"{name}_file" in named}
+    return {name: _content(path) for name, path in paths.items()} | named
+
+
+def _content(path: str) -> str | _NoFile:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        return _NoFile(getattr(error, "strerror", None) or "isn't text")
+
+
+def _missing(found: Mapping[str, str | _NoFile]) -> list[str]:
     def has(name: str) -> bool:
-        value = values.get(name.lower()) or ""
-        if isinstance(value, _NoFile):
-            return True  # what is wrong with it is told anyway
-        return bool(value.get_secret_value() if isinstance(value, SecretStr) else value.strip())
+        value = found.get(name.lower(), "")
+        return isinstance(value, _NoFile) or bool(value.strip())  # what is wrong is told anyway
 
     needed = ["XERO_CLIENT_ID", "XERO_CLIENT_SECRET", "ENCRYPTION_KEYS"]
     if not has("SLACK_APP_TOKEN"):
@@ -249,12 +247,6 @@ def _missing(values: dict[str, Any]) -> list[str]:
         *problems,
         "- SLACK_BOT_TOKEN is missing, or SLACK_CLIENT_ID with SLACK_CLIENT_SECRET",
     ]
-
-
-def _told(error: Any) -> str:
-    name = ".".join(str(part) for part in error["loc"]).upper()
-    text = cast("str", error["msg"]).removeprefix("Value error, ")
-    return f"- {name}: {text[:1].lower()}{text[1:]}"
 
 
 def generate_key() -> str:

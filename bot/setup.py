@@ -9,9 +9,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import typer
+import click
 from dotenv import dotenv_values
 
 from bot.settings import Settings, SettingsError, generate_key
@@ -21,7 +20,7 @@ _OWN_MANIFEST = Path("manifest.local.yml")  # in a checkout, which git ignores
 _TEMPLATE = Path(__file__).with_name("manifest.yml")
 _SAMPLE_ADDRESS = "https://app.example.com"
 _SOCKET_ON, _SOCKET_OFF = "socket_mode_enabled: true", "socket_mode_enabled: false"
-_LOCAL = str(Settings.model_fields["public_url"].default)
+_LOCAL = Settings.public_url
 _BARE = re.compile(r"[\w.:/+=,@-]*", re.ASCII)
 _OWNER_ONLY = 0o600
 _APPS = "api.slack.com/apps"
@@ -67,7 +66,7 @@ class Setup:
         self._write_manifest()
         if not self._has("XERO_CLIENT_ID"):
             back = f"{self._address() or _LOCAL}/xero/callback"
-            typer.echo(f"Create a Web app at developer.xero.com with the redirect URI {back}.")
+            click.echo(f"Create a Web app at developer.xero.com with the redirect URI {back}.")
         for name in self._needed():
             self._ask(name)
         self._save()
@@ -79,7 +78,7 @@ class Setup:
         for name, value in self.given.items():
             known = self.there.get(name) or value
             if self._has(name) and known != value and not _agreed(f"{name} is set. Replace it?"):
-                typer.echo(
+                click.echo(
                     f"Kept: {name} is set already. Remove it first to set it again.", err=True
                 )
                 is_taken = False
@@ -91,7 +90,7 @@ class Setup:
         if self.is_socket is None:
             self.is_socket = self._known_mode()
         if self.is_socket is None and sys.stdin.isatty():
-            self.is_socket = typer.confirm(
+            self.is_socket = click.confirm(
                 "Use Socket Mode, so that Slack needs no public address?", default=True
             )
         if not self.is_socket:
@@ -132,7 +131,7 @@ class Setup:
         if self._has(name) or not sys.stdin.isatty():
             return
         asked = _WHERE.get(name, _PUBLIC_URL)
-        answer = typer.prompt(asked, default="", show_default=False, hide_input=name not in _OPEN)
+        answer = click.prompt(asked, default="", show_default=False, hide_input=name not in _OPEN)
         if answer.strip():
             self.fresh[name] = answer.strip()
 
@@ -156,7 +155,7 @@ class Setup:
         added = [f"{name}={_quoted(value)}" for name, value in self.fresh.items()]
         _write(_ENV.resolve(), "\n".join([*kept, *added, ""]), _OWNER_ONLY)
         self.there |= self.fresh
-        typer.echo(f"Wrote {', '.join(self.fresh)} to .env.")
+        click.echo(f"Wrote {', '.join(self.fresh)} to .env.")
         self.fresh = {}
 
     def _write_manifest(self) -> None:
@@ -167,10 +166,10 @@ class Setup:
             return
         is_unfilled = not written or _SAMPLE_ADDRESS in written
         if not is_unfilled and not _agreed(f"{path} is another one. Replace it?"):
-            typer.echo(f"Kept: {path}. Delete it to write it again.", err=True)
+            click.echo(f"Kept: {path}. Delete it to write it again.", err=True)
             return
         _write(path, wanted, 0o644)
-        typer.echo(f"Wrote {path}. Create the Slack app from it at {_APPS}, and install it.")
+        click.echo(f"Wrote {path}. Create the Slack app from it at {_APPS}, and install it.")
 
 
 def _manifest_path() -> Path:
@@ -195,8 +194,7 @@ def manifest(public_url: str, *, is_socket: bool) -> str:
 
 def _require_well_formed(values: Mapping[str, str]) -> None:
     try:
-        given: dict[str, Any] = {name.lower(): value for name, value in values.items()}
-        Settings(**given)
+        Settings.read({name.lower(): value for name, value in values.items()})
     except SettingsError as error:
         named = tuple(f"- {name}:" for name in values)
         problems = [each for each in error.problems if each.startswith(named)]
@@ -230,4 +228,4 @@ def _write(path: Path, text: str, mode: int) -> None:
 
 
 def _agreed(question: str) -> bool:
-    return sys.stdin.isatty() and typer.confirm(question, default=False)
+    return sys.stdin.isatty() and click.confirm(question, default=False)

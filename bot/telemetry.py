@@ -6,7 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 import httpx
 import structlog
@@ -125,7 +125,7 @@ def _hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
     return {key: hide(value, key) for key, value in event.items()}
 
 
-def configure(level: str, form: Literal["console", "json"], stream: TextIO = sys.stderr) -> None:
+def configure(level: str, form: str, stream: TextIO = sys.stderr) -> None:
     """Send our logs and the libraries' through the same processors to one stream."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

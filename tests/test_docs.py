@@ -3,16 +3,16 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from pydantic import SecretStr
 
 from bot import install
-from bot.settings import Settings
+from bot.settings import Secret, Settings
 from handlers import rights, slack, words
 from services import money
 from services.clients import tokens
@@ -50,7 +50,7 @@ def section(page: str, heading: str) -> str:
 
 def usual(default: object) -> str:
     """Write a setting's default as the page does."""
-    plain = default.get_secret_value() if isinstance(default, SecretStr) else default
+    plain = default.get_secret_value() if isinstance(default, Secret) else default
     return "" if plain in ("", None) else f"`{plain}`"
 
 
@@ -96,9 +96,7 @@ def test_every_setting_stands_in_the_operations_page_with_its_default() -> None:
     rows = _SETTING.findall(section(read("docs/operations.md"), "Settings"))
     told = {name: "" if default in {"–", "empty"} else default for name, default in rows}
 
-    assert told == {
-        name.upper(): usual(field.default) for name, field in Settings.model_fields.items()
-    }
+    assert told == {each.name.upper(): usual(each.default) for each in fields(Settings)}
 
 
 def test_how_long_everything_is_tried_is_told() -> None:
@@ -113,11 +111,7 @@ def test_how_long_everything_is_tried_is_told() -> None:
 
 def test_how_to_rotate_every_secret_is_told() -> None:
     rows = set(_ROW.findall(section(read("docs/security.md"), "Rotating each secret")))
-    secrets = {
-        name.upper()
-        for name, field in Settings.model_fields.items()
-        if isinstance(field.default, SecretStr)
-    }
+    secrets = {each.name.upper() for each in fields(Settings) if isinstance(each.default, Secret)}
 
     assert secrets - {"DATABASE_URL"} <= rows
 

@@ -1,11 +1,13 @@
 """The command line, as processes."""
 
+import re
 import sqlite3
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
+from bot.cli import main
 from bot.settings import generate_key
 from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
@@ -21,6 +23,25 @@ async def test_a_key_is_printed_alone_and_needs_no_settings(tmp_path: Path) -> N
     assert (ended.status, ended.err) == (0, "")
     assert Fernet(ended.out.strip())
     assert len(ended.out.splitlines()) == 1
+
+
+async def test_help_says_of_every_command_what_it_does_in_a_whole_sentence(tmp_path: Path) -> None:
+    ended = await run(tmp_path, "--help")
+
+    listed = ended.out.split("Commands:\n")[1]
+    assert ended.status == 0
+    assert re.findall(r"^  (\S+)", listed, re.MULTILINE) == list(main.commands)
+    assert "..." not in listed
+
+
+async def test_what_does_not_fit_a_command_is_said_and_exits_with_2(tmp_path: Path) -> None:
+    """Nothing runs, and the help isn't far."""
+    ended = [
+        await run(tmp_path, *words.split()) for words in ("", "frob", "forget", "set-owner -x")
+    ]
+
+    assert [each.status for each in ended] == [2, 2, 2, 2]
+    assert all("Usage: paymo-xero" in each.err for each in ended)
 
 
 @pytest.mark.parametrize("command", ["serve", "migrate", "sync", "doctor", "rotate-keys"])

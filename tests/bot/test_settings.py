@@ -1,12 +1,12 @@
 """Settings: what is needed, what is malformed, and that no secret shows."""
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
-from bot.settings import Settings, SettingsError
+from bot.settings import Secret, Settings, SettingsError
 from tests.bot.program import NEEDED
 from tests.databases import KEY
 
@@ -15,10 +15,10 @@ from tests.databases import KEY
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No settings but those that a test sets, and no `.env` but its own."""
     monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(f"{name.upper()}_FILE", raising=False)
+    for each in fields(Settings):
+        monkeypatch.delenv(each.name.upper(), raising=False)
+        monkeypatch.delenv(each.name, raising=False)
+        monkeypatch.delenv(f"{each.name.upper()}_FILE", raising=False)
 
 
 def put(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
@@ -28,7 +28,7 @@ def put(monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
 
 def problems() -> list[str]:
     with pytest.raises(SettingsError) as raised:
-        Settings()
+        Settings.read()
     return raised.value.problems
 
 
@@ -72,7 +72,7 @@ def test_each_way_to_reach_slack_is_enough(
 ) -> None:
     put(monkeypatch, XERO_CLIENT_ID="x", XERO_CLIENT_SECRET="y", ENCRYPTION_KEYS=KEY, **way)
 
-    assert Settings().keys == [KEY]
+    assert Settings.read().keys == [KEY]
 
 
 def test_half_of_a_pair_names_the_other_half(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,12 +87,12 @@ def test_the_environment_wins_over_the_file(
     (tmp_path / ".env").write_text("PORT=9001\nHOST=0.0.0.0\n", encoding="utf-8")
     put(monkeypatch, PORT="9002", **NEEDED)
 
-    settings = Settings()
+    settings = Settings.read()
 
     assert (settings.host, settings.port) == ("0.0.0.0", 9002)  # noqa: S104 - only read
 
 
-SECRETS = [name for name, field in Settings.model_fields.items() if field.annotation is SecretStr]
+SECRETS = [each.name for each in fields(Settings) if isinstance(each.default, Secret)]
 
 
 @pytest.mark.parametrize("where", ["variable", ".env"])
@@ -112,7 +112,7 @@ def test_every_secret_may_stand_in_a_file(
         (tmp_path / ".env").write_text(lines, encoding="utf-8")
     put(monkeypatch, XERO_CLIENT_ID="x")
 
-    settings = Settings()
+    settings = Settings.read()
 
     assert {name: getattr(settings, name).get_secret_value() for name in wanted} == wanted
     assert "hunter2" not in repr(settings)
@@ -127,7 +127,7 @@ def test_a_secret_itself_wins_over_its_file(
     monkeypatch.delenv("XERO_CLIENT_SECRET")
     put(monkeypatch, XERO_CLIENT_SECRET_FILE=str(tmp_path / "other"))
 
-    settings = Settings()
+    settings = Settings.read()
 
     assert settings.slack_bot_token.get_secret_value() == NEEDED["SLACK_BOT_TOKEN"]
     assert settings.xero_client_secret.get_secret_value() == "other"
@@ -158,7 +158,7 @@ def test_addresses_end_as_what_uses_them_expects(monkeypatch: pytest.MonkeyPatch
     put(monkeypatch, PUBLIC_URL="https://app.example/", SLACK_API_URL="http://127.0.0.1:1/api")
     put(monkeypatch, **NEEDED)
 
-    settings = Settings()
+    settings = Settings.read()
 
     assert settings.public_url == "https://app.example"
     assert settings.slack_api_url == "http://127.0.0.1:1/api/"
@@ -166,7 +166,7 @@ def test_addresses_end_as_what_uses_them_expects(monkeypatch: pytest.MonkeyPatch
 
 def test_no_secret_shows_in_the_settings_or_in_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     put(monkeypatch, **NEEDED, DATABASE_URL="postgresql://me:hunter2@host/name")
-    shown = repr(Settings())
+    shown = repr(Settings.read())
     put(monkeypatch, ENCRYPTION_KEYS=f"{KEY},broken-key", XERO_CLIENT_SECRET="two words")
 
     told = "\n".join(problems())
@@ -179,7 +179,33 @@ def test_no_secret_shows_in_the_settings_or_in_a_refusal(monkeypatch: pytest.Mon
     assert os.environ["ENCRYPTION_KEYS"].startswith(KEY)
 
 
-def test_the_address_for_support_is_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    put(monkeypatch, SUPPORT_EMAIL="call me", **NEEDED)
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("PORT", "65536", "must be a whole number from 0 to 65535"),
+        ("METRICS_PORT", "-1", "must be a whole number from 0 to 65535"),
+        ("RETENTION_DAYS", "1.5", "must be a whole number from 0 to 3650"),
+        ("LOG_FORMAT", "xml", "must be one of console, json"),
+        ("HOST", " ", "must not be empty"),
+        ("SUPPORT_EMAIL", "call me", "must be an e-mail address, such as help@example.com"),
+    ],
+)
+def test_what_is_malformed_is_told_with_what_fits(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    put(monkeypatch, **NEEDED, **{name: value})
 
-    assert problems() == ["- SUPPORT_EMAIL: must be an e-mail address, such as help@example.com"]
+    assert problems() == [f"- {name}: {told}"]
+
+
+def test_settings_are_read_as_people_write_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In small letters, with blanks around them; what is empty in the environment is not set."""
+    (tmp_path / ".env").write_text("retention_days = ' 7 '\nUNKNOWN\n", encoding="utf-8")
+    put(monkeypatch, **NEEDED, RETENTION_DAYS="", port=" 9001", METRICS_PORT="0", log_level="debug")
+
+    settings = Settings.read()
+
+    assert (settings.retention_days, settings.port, settings.metrics_port) == (7, 9001, 0)
+    assert (settings.log_level, settings.log_format) == ("DEBUG", "console")

@@ -40,9 +40,7 @@ def read_by_slacks_libraries() -> set[str]:
 
 
 NONSENSE = {
-    name: "nonsense"
-    for name in read_by_slacks_libraries()
-    if name.lower() not in Settings.model_fields
+    name: "nonsense" for name in read_by_slacks_libraries() if not hasattr(Settings, name.lower())
 } | {"WEB_CONCURRENCY": "nonsense"}
 
 

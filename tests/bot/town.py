@@ -90,9 +90,8 @@ async def town(database_url: str, **settings: Any) -> AsyncIterator[Town]:
             "public_url": f"http://127.0.0.1:{port}",
             "port": port,
         }
-        # Its annotations leave out what pydantic-settings takes beside the fields.
-        make: Any = Settings
-        chosen = make(_env_file=None, **{**made, "metrics_port": 0, **settings})
+        told = {**made, "metrics_port": 0, **settings}
+        chosen = Settings.read({name: str(each) for name, each in told.items()}, file=None)
         program = await stack.enter_async_context(running(chosen, patience=PATIENCE))
         await _reach(slack, program)
         browser = httpx.AsyncClient(base_url=program.url, timeout=20, trust_env=False)
