@@ -22,7 +22,9 @@ from bot.setup import Setup
 
 _USAGE = 2
 _ARENA_MAX = -8  # M_ARENA_MAX in malloc.h
-_workspace = click.option("--workspace", required=True, help="Slack's id (T…) or ours.")
+_workspace = click.option(
+    "--workspace", required=True, help="Slack's id (T…), or the number in the log."
+)
 _CREDENTIALS = {
     "public-url": "The https address of the program.",
     "database-url": "The database, unless it's a file here.",
@@ -101,7 +103,7 @@ def generate_key_command() -> None:
 @main.command()
 @click.option("--migrate/--no-migrate", default=True, help="Migrate the database first, if needed.")
 def serve(*, migrate: bool) -> None:
-    """Run the program until it is told to stop."""
+    """Run the program until it's stopped."""
     settings = _settings()
     # Told to stop before it listens, it leaves as it does later: with 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
@@ -123,7 +125,9 @@ def demo() -> None:
 
 @main.command()
 @click.option("--once", is_flag=True, help="Sync each organisation once, then stop.")
-@click.option("--workspace", default="", help="Only this one: Slack's id (T…) or ours.")
+@click.option(
+    "--workspace", default="", help="Only this one: Slack's id (T…), or the number in the log."
+)
 def sync(*, once: bool, workspace: str) -> None:
     """Sync every organisation whenever it's due, without a web server."""
     settings = _settings()

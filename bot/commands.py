@@ -59,7 +59,7 @@ class Commands:
             raise click.exceptions.Exit(status)
 
     def serve(self) -> None:
-        """Run the program until it is told to stop."""
+        """Run the program until it's stopped."""
         try:
             _run(serving.serve(self.settings))
         except serving.CannotListen as error:

@@ -142,10 +142,10 @@ class Patient:
             folder = file.absolute().parent
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise Ill(
-                    f"{file.name} cannot be made in {folder}",
+                    f"{file.name} can't be created in {folder}",
                     "Create that folder, or let this user write there.",
                 )
-            return f"{file.name} is made by the first start"
+            return f"the first start creates {file.name}"
         try:
             await (await connect(self.database.engine)).close()
         except CannotOpen as error:
@@ -263,7 +263,7 @@ class Patient:
             raise Ill("unknown until the database can be read", "See the lines above.") from None
         if said:
             raise Ill(" ".join(said).rstrip("."), "", Grade.WARN)
-        return "well"
+        return "no warning"
 
     async def _said(self, health: HealthService, concern: Concern) -> list[str]:
         async with self.database.sessions() as session:

@@ -233,9 +233,9 @@ def _missing(found: Mapping[str, str | _NoFile]) -> list[str]:
         return isinstance(value, _NoFile) or bool(value.strip())  # what is wrong is told anyway
 
     needed = ["XERO_CLIENT_ID", "XERO_CLIENT_SECRET", "ENCRYPTION_KEYS"]
-    if not has("SLACK_APP_TOKEN"):
-        needed.insert(0, "SLACK_SIGNING_SECRET")
     problems = [f"- {name} is missing" for name in needed if not has(name)]
+    if not has("SLACK_APP_TOKEN") and not has("SLACK_SIGNING_SECRET"):
+        problems.insert(0, "- SLACK_SIGNING_SECRET is missing, or SLACK_APP_TOKEN for Socket Mode")
     pair = ["SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"]
     given = [name for name in pair if has(name)]
     if has("SLACK_BOT_TOKEN") or given == pair:

@@ -34,7 +34,7 @@ def problems() -> list[str]:
 
 def test_everything_that_is_missing_is_told_at_once() -> None:
     assert problems() == [
-        "- SLACK_SIGNING_SECRET is missing",
+        "- SLACK_SIGNING_SECRET is missing, or SLACK_APP_TOKEN for Socket Mode",
         "- XERO_CLIENT_ID is missing",
         "- XERO_CLIENT_SECRET is missing",
         "- ENCRYPTION_KEYS is missing",
