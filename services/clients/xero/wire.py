@@ -187,6 +187,11 @@ class Credit(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
         """Xero's id, whichever of the three it is."""
         return self.credit_note_id or self.overpayment_id or self.prepayment_id
 
+    @property
+    def is_plain(self) -> bool:
+        """Say whether `XeroInvoice.judged` would find nothing."""
+        return bool(self.id)
+
     def allocations_to(self, invoice_id: str) -> tuple[Allocation, ...]:
         """Its allocations to this invoice that weren't undone."""
         return tuple(
@@ -238,7 +243,7 @@ class XeroInvoice(msgspec.Struct, frozen=True, gc=False, rename="pascal", kw_onl
     rounding_amount: Decimal = _ZERO  # what somebody rounded in Xero; part of the total
     updated: str = msgspec.field(name="UpdatedDateUTC", default="")
     currency_code: Short = ""
-    # What makes it worth judging; only `judged` reads more.
+    # What only `judged` reads, and what it says.
     has_errors: bool = False
     has_validation_errors: bool = False
     status_attribute_string: str = ""
@@ -259,16 +264,6 @@ class XeroInvoice(msgspec.Struct, frozen=True, gc=False, rename="pascal", kw_onl
         ]
         failed = {"is_refused": True, "said": errors_in(raw)} if is_refused(raw) else {}
         return {**failed, "lacks": lacks}
-
-    @property
-    def is_plain(self) -> bool:
-        """Say whether `judged` would find nothing, and nothing is told that it would pass over."""
-        if self.status_attribute_string or self.validation_errors:
-            return False
-        if self.has_errors or self.has_validation_errors:
-            return False
-        credits_ = self.credit_notes + self.overpayments + self.prepayments
-        return not credits_ or all(each.id for each in credits_)
 
     @property
     def updated_at(self) -> datetime:

@@ -139,6 +139,7 @@ def test_an_odd_row_is_read_or_left_out_and_takes_none_with_it(
 TOKENS = [
     *("1E+3", "1e3", "0e5", "-0.0", "5.0", "1.00000", "0.30000000000000004", "1E-7", "1e15"),
     *("1000000000000000", "999999999999999"),
+    *("99999999999999.9", "99999999999999.99", "0.0001", "null", "0.00010", "0.00000"),
     *("999999999999999.9999", "-1e15", "12345678901234.123456789", "9223372036854775808", "0"),
     *("-1", "true", "[]", "{}", '""', '" "', '"\\n"', '"\\u00a0"', '"\\u0000x"', '"a\\u0000"'),
     *('"NaN"', '" 5 "', '"5_0"', '"Infinity"', '"-Infinity"', '"sNaN"', '"\\u200b"', '"ERROR"'),
@@ -147,7 +148,12 @@ TOKENS = [
     *('"2026-11-25 09:00:00Z"', '"2026-11-25t09:00:00z"', '"2026-11-25"', '"20261125"'),
     *('"2026-11-25T09:00:00+00:00"', '"2026-11-25T09:00:00.5Z"', f'"{NO_ID}"', '"x"'),
 ]
-TYPED = st.one_of(st.sampled_from(TOKENS).map(lambda each: msgspec.Raw(each.encode())), ODD)
+NUMBERS = st.from_regex(
+    r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,8})?([eE][+-]?[0-9]{1,2})?", fullmatch=True
+)
+TYPED = st.one_of(
+    (st.sampled_from(TOKENS) | NUMBERS).map(lambda each: msgspec.Raw(each.encode())), ODD
+)
 
 
 @pytest.mark.thorough
@@ -200,6 +206,24 @@ def test_one_odd_row_is_read_by_itself() -> None:
         ("1", ("Total",)),
         ("2", ()),
     ]
+
+
+@pytest.mark.parametrize("token", ["null", "1E+3", "0.00000", '" 5 "', '"NaN"'])
+def test_one_odd_amount_is_found_far_down_a_page(token: str) -> None:
+    rows = [good(XERO_INVOICES.struct) for _ in range(450)]
+    rows[420]["Payments"][0]["Amount"] = rows[421]["Total"] = msgspec.Raw(token.encode())
+    body = msgspec.json.encode({"Invoices": rows})
+    read = rows_in(body, XERO_INVOICES, "Invoices")
+    assert read is not None
+    assert repr(read) == repr(XERO_INVOICES.rows(decoded(body, "Xero")["Invoices"]))  # type: ignore[index]
+
+
+def test_nobody_else_says_what_an_invoice_lacks() -> None:
+    told = {"IsRefused": True, "Said": ["No."], "Lacks": ["Total"]}
+    body = msgspec.json.encode({"Invoices": [good(XERO_INVOICES.struct) | told]})
+    read = rows_in(body, XERO_INVOICES, "Invoices")
+    assert read is not None
+    assert [(each.is_refused, each.said, each.lacks) for each in read.found] == [(False, (), ())]
 
 
 @BY_NAME
