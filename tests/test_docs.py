@@ -173,7 +173,7 @@ def test_a_walk_names_files_that_are_there_and_stays_short(way: str, most: int) 
 
 
 def test_every_folder_of_the_tree_has_its_line_in_the_architecture() -> None:
-    rooms = section(read("docs/architecture.md"), "The rooms")
+    rooms = section(read("docs/architecture.md"), "The folders")
     named = set(re.findall(r"(?<=[`/])[a-z]+(?=[`/])", rooms))
     there = {each.parent.name for each in (ROOT / "services").glob("*/__init__.py")}
 
