@@ -110,7 +110,8 @@ async def let_through(
         export=export,
         also=reached or [connection.owner_id],
     )
-    if await notices.enqueue(session, connection, notification, at.now):
+    is_new = await notices.enqueue(session, connection, notification, at.now)
+    if is_new and (reached or not others):  # else it was asked before, in vain
         after = {"people": reached, "total": facts["total"], "currency": facts["currency"]}
         entry = AuditNote("approval_asked", at.now, export.requested_by, export.id, after=after)
         audit.record(session, connection, entry)

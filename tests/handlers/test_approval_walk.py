@@ -58,6 +58,9 @@ async def test_whoever_asked_reads_at_once_that_the_second_person_cant_be_reache
     assert home is not None
     await slack.press("Ben", home, "approve")
     await walk.notice("invoice_exported")
+    await walk.type("history INV-1")
+    history = text_in((await walk.ephemeral("approved the export")).blocks)
+    assert history.count("asked for approval to export") == 1
 
 
 async def test_a_form_for_what_waits_says_so_and_asks_nothing(walk: Walk) -> None:
