@@ -2,7 +2,6 @@
 
 import gc
 import json
-import logging
 import re
 import time
 from collections.abc import AsyncIterator
@@ -14,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import structlog
 from sqlalchemy import bindparam, delete, insert, inspect, update
 
 from bench.measuring import Benchmark
-from bench.stage import NOW, open_database
-from bot import telemetry
+from bench.stage import NOW, logged, open_database
 from services.clients.paymo import PaymoClients
 from services.clients.xero import XeroClients
 from services.jobs.runner import Runner
@@ -111,6 +108,9 @@ class _Silent:
     async def access_token(self, grant_id: int) -> str:
         """Return one."""
         return f"token {grant_id}"
+
+    async def look_ahead(self, grant_id: int) -> None:
+        """Nothing is read."""
 
     async def renew(self, grant_id: int, used: str) -> str:
         """Return another one."""
@@ -249,20 +249,9 @@ _FACTS = {f"fact {at}": "of twenty letters ..." for at in range(18)}
 
 
 @asynccontextmanager
-async def _logged(folder: Path) -> AsyncIterator[None]:
-    """Write the log that the program writes."""
-    former = structlog.get_config()
-    with (folder / "log").open("w", encoding="utf-8") as stream:
-        telemetry.configure("INFO", "json", stream)
-        yield
-        structlog.configure(**former)
-        logging.getLogger().handlers = []
-
-
-@asynccontextmanager
 async def prepare(folder: Path) -> AsyncIterator[list[Benchmark]]:
     """Prepare `sweep_busy`."""
-    async with open_database(folder) as database, _logged(folder):
+    async with open_database(folder) as database, logged(folder):
         connection = await _organisation(database)
         remote, silent = _Remote(), _Silent()
         http = _Client(transport=remote, base_url="http://remote")

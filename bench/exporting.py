@@ -16,6 +16,7 @@ import httpx
 from sqlalchemy import select
 
 from bench.measuring import Benchmark
+from bench.stage import logged
 from sandbox.paymo import Client
 from sandbox.serving import Record, Seen
 from services.store import migrations
@@ -33,6 +34,7 @@ _LONG = 1_000_000
 async def prepare(folder: Path) -> AsyncIterator[list[Benchmark]]:
     """Prepare `export_one` and `export_300`."""
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(logged(folder))
         walks = []
         for name in ("one", "many"):
             url = f"sqlite+aiosqlite:///{folder}/{name}.db"

@@ -1,6 +1,7 @@
 """What the benchmarks work on: a small and a large organisation in one database."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import insert
 
+from bot import telemetry
 from bot.settings import generate_key
 from services.model.export import ExportState
 from services.model.notice import NoticeKind
@@ -41,6 +44,17 @@ async def open_database(folder: Path) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def logged(folder: Path) -> AsyncIterator[None]:
+    """Write the log that the program writes."""
+    former = structlog.get_config()
+    with (folder / "log").open("w", encoding="utf-8") as stream:
+        telemetry.configure("INFO", "json", stream)
+        yield
+        structlog.configure(**former)
+        logging.getLogger().handlers = []
 
 
 @asynccontextmanager

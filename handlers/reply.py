@@ -264,15 +264,7 @@ async def _shown_on_top(request: SlackRequest, said: Sequence[Block]) -> bool:
 
 async def reply_target(workspaces: WorkspaceService, request: SlackRequest) -> ReplyTarget:
     """Return the open modal that shows what comes of it, and the channel behind it."""
-    view = request.waiting or request.view
-    return ReplyTarget(
-        workspace_id=await workspaces.id_of(request.person),
-        user_id=request.person.user_id,
-        channel_id=request.person_in_channel.channel_id,
-        view_id=str(view.get("id", "")),
-        view_hash=str(view.get("hash", "")),
-        batch_id=request.note.batch_id,
-    )
+    return request.reply_to(await workspaces.id_of(request.person))
 
 
 @dataclass(frozen=True, slots=True)

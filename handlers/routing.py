@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from handlers.blocks import CONNECTION, Block
 from services.errors import NotFound
 from services.model import numbers, wording
-from services.model.people import Person
+from services.model.people import Person, ReplyTarget
 
 Body = dict[str, Any]
 _LONGEST_ID = 18  # figures; no database takes more
@@ -123,6 +123,18 @@ class SlackRequest:
     def typed(self) -> str:
         """What a person has typed into a menu so far."""
         return numbers.spaced(str(self.body.get("value") or ""))
+
+    def reply_to(self, workspace_id: int = 0) -> ReplyTarget:
+        """Return the open modal that shows what comes of it, and the channel behind it."""
+        view = self.waiting or self.view
+        return ReplyTarget(
+            workspace_id=workspace_id,
+            user_id=self.person.user_id,
+            channel_id=self.person_in_channel.channel_id,
+            view_id=str(view.get("id", "")),
+            view_hash=str(view.get("hash", "")),
+            batch_id=self.note.batch_id,
+        )
 
     async def update(self, view: Block) -> None:
         """Answer a form that was sent with what is drawn in its place."""

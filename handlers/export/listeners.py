@@ -11,7 +11,7 @@ from handlers.blocks import Block
 from handlers.export.text import NO_NUMBER, on_its_way_text, result_text
 from handlers.export.views import export_choice, export_view, result_view
 from handlers.notices.views import card_of, shared_card
-from handlers.reply import Screen, reply_target
+from handlers.reply import Screen
 from handlers.routing import SlackRequest, day_in, key_in, pressed
 from handlers.slack import best_effort
 from services.connect.service import WorkspaceService
@@ -174,10 +174,9 @@ class ExportListeners:
         """Claim the invoice; what comes of it is drawn over the form, or what to fix first."""
         note = request.note
         person = replace(request.person, channel_id=note.channel_id)
-        reply_to = await reply_target(self.workspaces, request)
         choice = export_choice(request.view)
         try:
-            number = await self.requests.request(person, note.draft_id, choice, reply_to)
+            number = await self.requests.request(person, note.draft_id, choice, request.reply_to())
         except NotAccepted as refusal:
             form = await self.forms.choose(note.draft_id, request.person, choice)
             why = next(iter(refusal.fields.values()))

@@ -30,6 +30,7 @@ SCOPES = (
 )
 ATTACHMENTS = "accounting.attachments"  # asked for only where PDFs are to be attached
 _SPARE = timedelta(seconds=60)
+_AHEAD = timedelta(seconds=10)  # a token that was read just before is good, or refused like others
 _POLL = timedelta(milliseconds=50)
 _POLLS = 600
 _LONGEST_LIFE = 24 * 60 * 60  # seconds; Xero's tokens live for half an hour
@@ -200,9 +201,18 @@ class Tokens:
     now: Callable[[], datetime]
     sleep: Sleep = sleep_for
     locks: dict[int, asyncio.Lock] = field(default_factory=dict)
+    ahead: dict[int, tuple[datetime, str]] = field(default_factory=dict, repr=False)
+
+    async def look_ahead(self, grant_id: int) -> None:
+        """Read the token for the next call, while there is time."""
+        token = await self.access_token(grant_id)
+        self.ahead[grant_id] = self.now(), token
 
     async def access_token(self, grant_id: int) -> str:
         """A token with at least a minute to live."""
+        read_at, token = self.ahead.pop(grant_id, (None, ""))
+        if read_at is not None and read_at <= self.now() < read_at + _AHEAD:
+            return token
         tokens = await self.vault.load(grant_id)
         if self._is_fresh(tokens):
             return tokens.access_token

@@ -119,6 +119,14 @@ def body_of(export: Export) -> dict[str, object]:
     return {**sent, "LineItems": msgspec.convert(sent["LineItems"], list[NewLine])}
 
 
+def without_url(export: Export) -> ExportColumns:
+    """Return what is sent without the link to Paymo, under a new key; nothing if it went so."""
+    sent = {name: value for name, value in (export.sent or {}).items() if name != "Url"}
+    if sent == export.sent:
+        return {}
+    return {"sent": sent, "idempotency_key": key_of(export, export.attempt, sent)}
+
+
 def next_attempt(export: Export) -> ExportColumns:
     """Return the next attempt's key: Xero answers an old key with its old failure."""
     attempt = export.attempt + 1

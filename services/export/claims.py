@@ -162,13 +162,16 @@ def _exported_by(export: Export) -> str:
 async def claim(session: Session, connection: Connection, request: Request) -> Export:
     """Claim the invoice's one row for this request. Raises `AlreadyRequested`."""
     latest = await exports.find_latest(session, connection, request.choice.invoice_id or 0)
-    return await claim_after(session, connection, request, latest)
+    export = await claim_after(session, connection, request, latest)
+    if export is not latest:
+        await _outdate(session, connection, [export], request.at)
+    return export
 
 
 async def claim_after(
     session: Session, connection: Connection, request: Request, latest: Export | None
 ) -> Export:
-    """Claim it likewise, where its `latest` row was just read."""
+    """Claim it likewise, where its `latest` row was just read; a new row is to be followed up."""
     wanted = _wanted(connection, request)
     if latest is not None:
         if taken := why_taken(latest, connection):
@@ -176,7 +179,7 @@ async def claim_after(
         if latest.state is ExportState.FAILED:
             return await _again(session, connection, latest, _asked(connection, request))
         wanted.generation = latest.generation + 1
-    if await _is_first(session, connection, [wanted], request.at):
+    if await exports.claim(session, lifecycle.queue(wanted)):
         return wanted
     winner = await exports.find_latest(session, connection, wanted.paymo_invoice_id)
     raise AlreadyRequested(why_taken(winner, connection) if winner else "Somebody was faster.")
@@ -191,7 +194,9 @@ async def claim_all(
     """
     rows = [_wanted(connection, each) for each in requests]
     new = {each.paymo_invoice_id: each for each in rows if each.paymo_invoice_id not in known}
-    if new and not await _is_first(session, connection, list(new.values()), requests[0].at):
+    if new and await exports.claim(session, *map(lifecycle.queue, new.values())):
+        await _outdate(session, connection, list(new.values()), requests[0].at)
+    else:
         new.clear()
     return [
         new.get(each.choice.invoice_id or 0) or await _claimed(session, connection, each)
@@ -208,15 +213,26 @@ async def _claimed(
         return refusal
 
 
-async def _is_first(
-    session: Session, connection: Connection, wanted: Sequence[Export], at: datetime
-) -> bool:
-    """Add these rows, unless somebody else was faster with one."""
-    if not await exports.claim(session, *map(lifecycle.queue, wanted)):
-        return False
-    await drafts.outdate(session, wanted, at)
+async def follow_up(session: Session, connection: Connection, export: Export, at: datetime) -> None:
+    """Redraw what shows the invoice, and remember what was chosen for it in a form.
+
+    That need not come before the claim, so the export's job does it, maybe twice.
+    """
+    is_new = export.sent is None and export.attempt == 1
+    if not (is_new and export.requested_by) or export.batch_id is not None:
+        return
+    await _outdate(session, connection, [export], at)
+    client_id = export.client_id or 0
+    known = await matches.find(session, connection.id, connection.tenant_id, client_id)
+    if known is None or known.set_at <= export.requested_at:  # else somebody has chosen since
+        await remember_match(session, export, export.requested_at)
+
+
+async def _outdate(
+    session: Session, connection: Connection, claimed: Sequence[Export], at: datetime
+) -> None:
+    await drafts.outdate(session, claimed, at)
     await people.outdate(session, connection, at)
-    return True
 
 
 async def _again(

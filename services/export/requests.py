@@ -45,7 +45,8 @@ class ExportRequests:
     ) -> str:
         """Claim the invoice and have it sent; return its number.
 
-        Raises `NotAccepted` by the form's fields, `AlreadyRequested`, `NotAllowed`, `NotConnected`.
+        The answer belongs to the connection's workspace. Raises `NotAccepted` by the form's fields,
+        `AlreadyRequested`, `NotAllowed`, `NotConnected`.
         """
         now = self.now()
         async with self.database.sessions.begin() as session:
@@ -59,9 +60,11 @@ class ExportRequests:
             latest = await _not_taken(session, connection, choice)
             invoice = await _sendable(session, connection, draft, choice, now)
             await drafts.end(session, draft)  # first, so that a claim redraws only others
+            reply_to = replace(reply_to, workspace_id=connection.workspace_id)
             asked = claims.Request(person.user_id, reply_to, now, choice, invoice)
             export = await claims.claim_after(session, connection, asked, latest)
-            await claims.remember_match(session, export, now)
+            if export is latest or draft.batch_id is not None:
+                await claims.remember_match(session, export, now)  # the table below needs it
             export_id, number = export.id, export.number
         await self.work.nudge(Job.EXPORT, export_id)
         return number

@@ -21,10 +21,9 @@ from services.errors import (
     Throttled,
     Unavailable,
 )
-from services.export import approvals, checking, ledger_settings, refusals
+from services.export import approvals, checking, claims, ledger_settings, refusals
 from services.export.approvals import Shown, Telling
 from services.export.checking import Recheck
-from services.export.claims import seen_columns
 from services.export.existing import Contacts, ExistingInvoices, Found, may_be_unseen
 from services.export.ledger_settings import Mirror
 from services.export.recording import Recorder
@@ -116,14 +115,11 @@ class Preparer:
             return await self._let_through(session, connection, export, Shown(invoice, body))
 
     async def leave_out_url(self, export: Export) -> bool:
-        """Write down that it goes without the link to Paymo, under a new key; False if it did."""
-        sent = {name: value for name, value in (export.sent or {}).items() if name != "Url"}
-        if sent == export.sent:
-            return False
-        key = checking.key_of(export, export.attempt, sent)
-        async with self.database.sessions.begin() as session:
-            await lifecycle.note(session, export, {"sent": sent, "idempotency_key": key})
-        return True
+        """Write down that it goes without the link to Paymo; False if it did."""
+        if changed := checking.without_url(export):
+            async with self.database.sessions.begin() as session:
+                await lifecycle.note(session, export, changed)
+        return bool(changed)
 
     async def _invoice(self, connection: Connection, export: Export) -> Invoice:
         paymo = self.paymo.client(connection.paymo_api_key)
@@ -154,7 +150,10 @@ class Preparer:
         self, connection: Connection, export: Export
     ) -> tuple[Found, LedgerSettings] | None:
         """Return the chosen contact, and what checks need; only the invoice names a new contact."""
+        async with self.database.sessions.begin() as session:
+            await claims.follow_up(session, connection, export, self.now())
         await self.mirror.refresh_ledger(connection, at_most_old=_FRESH)
+        await self.contacts.xero.look_ahead(connection.grant_id)
         if export.contact_id == NEW_CONTACT:
             return None
         # Nobody is asked to approve what Xero would refuse.
@@ -176,7 +175,7 @@ class Preparer:
             return checking.checked(export, invoice, ledger, found.contact_id, url)
         except Refused:
             async with self.database.sessions.begin() as session:
-                await lifecycle.note(session, export, seen_columns(invoice))
+                await lifecycle.note(session, export, claims.seen_columns(invoice))
             raise
 
 

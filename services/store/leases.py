@@ -15,7 +15,17 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, inspect, or_, select, update
+from sqlalchemy import (
+    ClauseElement,
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    inspect,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -227,6 +237,15 @@ async def _write(
     """Return what the database has written, or None where it wrote nothing."""
     table = type(row)
     own = [column == getattr(row, column.name) for column in inspect(table).primary_key]
+    if not any(isinstance(each, ClauseElement) for each in values.values()):
+        # On the table, not the class: what is written is known, so nothing comes back.
+        await session.flush()
+        plain: Any = inspect(table).local_table
+        done: Any = await session.execute(
+            update(plain).where(*own, as_read).values(values),
+            execution_options={"synchronize_session": False},
+        )
+        return values if done.rowcount else None
     written = await session.execute(
         update(table)
         .where(*own, as_read)

@@ -73,6 +73,11 @@ class XeroClients:
         """A mark of the Xero app: Xero lists as our own only what this very app created."""
         return sha256(self.client_id.encode()).hexdigest()[:16]
 
+    async def look_ahead(self, grant_id: int | None) -> None:
+        """Read the token for the next call with this consent, while there is time."""
+        if grant_id is not None:
+            await self.tokens.look_ahead(grant_id)
+
     def client(self, tenant_id: str, grant_id: int | None) -> "XeroClient":
         """The client for this organisation."""
         if grant_id is None:

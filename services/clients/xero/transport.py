@@ -56,6 +56,9 @@ class TokenSource(Protocol):
     async def access_token(self, grant_id: int) -> str:
         """A token that is valid now, refreshing it when needed."""
 
+    async def look_ahead(self, grant_id: int) -> None:
+        """Read the token for the next call, while there is time."""
+
     async def renew(self, grant_id: int, used: str) -> str:
         """Another token than the one that was refused."""
 

@@ -76,6 +76,18 @@ async def test_a_token_with_less_than_a_minute_left_is_refreshed(
     assert token == (await keeper.stored()).access_token
 
 
+@pytest.mark.parametrize(("seconds", "is_good"), [(9, True), (10, False)])
+async def test_a_token_that_was_read_ahead_is_used_once_and_soon(
+    keeper: Keeper, seconds: int, *, is_good: bool
+) -> None:
+    await keeper.tokens.look_ahead(keeper.grant_id)
+    newer = await keeper.another_process().renew(keeper.grant_id, keeper.first.access_token)
+    keeper.stand.clock.forward(seconds=seconds)
+
+    assert await keeper.ask() == (keeper.first.access_token if is_good else newer)
+    assert await keeper.ask() == newer
+
+
 async def test_a_new_pair_is_stored_with_its_expiry(keeper: Keeper) -> None:
     keeper.stand.clock.forward(minutes=31)
     token = await keeper.ask()

@@ -7,9 +7,11 @@ import pytest
 from sandbox.xero.model import Contact
 from services.errors import NotAccepted
 from services.export.forms import ExportForm
+from services.matching.service import MatchChoice
 from services.model.actions import Action
 from services.model.export import ExportState, RefusalCode
 from services.model.jobs import Job
+from services.store import matches
 from services.store.engine import Database
 from tests.services.bridge import ANNA, Bridge, Deaf, built_once, reply_to
 from tests.services.fixtures import bridge_of
@@ -79,6 +81,37 @@ async def test_from_the_press_to_success_there_are_two_calls(bridge: Bridge) -> 
         Job.NOTICES: 1,
         Job.ANNOTATE: 1,
     }
+
+
+async def match_of(bridge: Bridge) -> str:
+    """Return the contact that is remembered for the client, "" where none is."""
+    connection = await bridge.connection()
+    async with bridge.database.sessions() as session:
+        client_id = bridge.paymo.company.numbered("INV-1").client_id
+        return await matches.contact_of(session, connection, client_id)
+
+
+@pytest.mark.parametrize("has_chosen", [False, True])
+async def test_a_choice_is_remembered_once_paymo_answers_unless_somebody_chose_since(
+    bridge: Bridge, *, has_chosen: bool
+) -> None:
+    """What need not come before the claim is done by the job, however late."""
+    form = await filled(bridge)
+    chosen, other = contact(bridge), bridge.xero.books.add_contact("Acme Group")
+    bridge.paymo.faults.add(path="/invoices", method="GET", status=503, times=9)
+    await press(bridge, form)
+    connection = await bridge.connection()
+    bridge.clock.turn(seconds=5)
+    if has_chosen:
+        await bridge.mirror.refresh_contacts(connection)
+        client_id = bridge.paymo.company.numbered("INV-1").client_id
+        await bridge.matching.save(ANNA, MatchChoice(client_id, other.contact_id))
+    bridge.paymo.faults.clear()
+    bridge.clock.turn(minutes=5)
+    await bridge.run()
+
+    assert [each.state for each in await bridge.exports()] == [ExportState.EXPORTED]
+    assert await match_of(bridge) == (other if has_chosen else chosen).contact_id
 
 
 async def test_a_form_that_was_open_for_long_has_the_contact_asked_about_again(
