@@ -71,15 +71,17 @@ async def _open(request: SlackRequest, view: Block) -> AsyncSlackResponse:
     return answer
 
 
-async def redraw_open(request: SlackRequest, view: Block, *, view_hash: str = "") -> None:
-    """Draw the modal again that the request came from."""
-    await redraw(request.client, str(request.view.get("id", "")), view, view_hash=view_hash)
+async def redraw_open(request: SlackRequest, view: Block, *, view_hash: str = "") -> bool:
+    """Draw the modal again that the request came from, as `redraw` does."""
+    return await redraw(request.client, str(request.view.get("id", "")), view, view_hash=view_hash)
 
 
-async def redraw(client: AsyncWebClient, view_id: str, view: Block, *, view_hash: str = "") -> None:
-    """Draw an open modal again; nothing happens when it was closed or drawn since `view_hash`."""
+async def redraw(client: AsyncWebClient, view_id: str, view: Block, *, view_hash: str = "") -> bool:
+    """Draw an open modal again, unless it was closed or drawn since `view_hash`; say which."""
     with closed_views_are_fine():
         await client.views_update(view_id=view_id, view=view, hash=view_hash or None)
+        return True
+    return False
 
 
 async def tell(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) -> None:
@@ -373,10 +375,7 @@ def export_id_of(request: SlackRequest) -> int:
 
 def working_view(sentence: str, channel_id: str = "", batch_id: int = 0) -> Block:
     """Say that the work goes on without the person."""
-    drawn = [
-        blocks.section(f"⏳ {sentence}"),
-        blocks.context(CLOSE),
-    ]
+    drawn = [blocks.section(f"⏳ {sentence}"), blocks.context(CLOSE)]
     return export_view_of(drawn, channel_id, batch_id)
 
 

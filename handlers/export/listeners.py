@@ -100,8 +100,7 @@ class ExportListeners:
         if view.get("callback_id") == names.EXPORT:
             choice = export_choice(view)
             form = await self.forms.choose(note.draft_id, request.person, choice)
-            drawn = export_view(form, note.channel_id)
-            await reply.redraw_open(request, drawn, view_hash=view.get("hash", ""))
+            await self._draw(request, form)
 
     async def choose_day(self, request: SlackRequest) -> None:
         """Draw the form again with the date that was chosen in it."""
@@ -111,7 +110,15 @@ class ExportListeners:
         if not is_due and names.DUE_ON in form.days:
             await self._redraw_all(request, form)
         else:
-            await reply.redraw_open(request, export_view(form, note.channel_id))
+            await self._draw(request, form)
+
+    async def _draw(self, request: SlackRequest, form: ExportForm) -> None:
+        """Draw what was chosen; where the form was drawn since, draw it as it is now."""
+        drawn = export_view(form, request.note.channel_id)
+        if await reply.redraw_open(request, drawn, view_hash=request.view.get("hash", "")):
+            return
+        if now := await self.forms.unsent(form.draft_id, request.person):
+            await reply.redraw_open(request, export_view(now, request.note.channel_id))
 
     async def refresh(self, request: SlackRequest) -> None:
         """Read Xero and Paymo again."""

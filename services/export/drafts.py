@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from services import money
 from services.clients.paymo import PaymoClients
 from services.clients.xero import Addition
-from services.errors import Lost, NotFound, ServiceError, SeveralFit
+from services.errors import Lost, NotFound, ServiceError
 from services.export import claims, forms
 from services.export.claims import WIDEST
 from services.export.existing import Contacts
@@ -28,7 +28,7 @@ from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import TOPIC_OF
 from services.model.people import Option, OptionGroup, Person, ReplyTarget, Role
-from services.model.wording import Command, Typed, some_of
+from services.model.wording import Command, Typed
 from services.store import connections, drafts, exports, mirror, notices, numbered, payments, people
 from services.store.engine import Database, Session
 from services.store.tables import Client, Connection, Draft, Export
@@ -92,6 +92,12 @@ class ExportForms:
         async with self.database.sessions() as session:
             draft, connection = await draft_of(session, draft_id, person)
             return await forms.form_of(session, connection, draft)
+
+    async def unsent(self, draft_id: int, person: Person) -> ExportForm | None:
+        """Return the form as it is now; None once it was sent."""
+        async with self.database.sessions() as session:
+            draft, connection = await draft_of(session, draft_id, person)
+            return await forms.form_of(session, connection, draft) if draft.view_id else None
 
     async def choose(self, draft_id: int, person: Person, choice: ExportChoice) -> ExportForm:
         """Keep what was chosen. Another invoice is read first, with fresh suggestions."""
@@ -374,7 +380,7 @@ class PreviewStep(Step[Draft]):
             async with self.database.sessions() as session:
                 number = draft.asked_number
                 if is_second_try:
-                    number = await _meant(session, connection, number)
+                    number = await forms.meant(session, connection, number)
                 header = await mirror.find_header_by_number(session, connection.id, number)
             if header is not None:
                 return header.invoice_id
@@ -390,11 +396,3 @@ async def _is_told(session: Session, export: Export, channel_id: str) -> bool:
         return False
     news = (notices.Notification(each, "", {}, export, export.total) for each in TOPIC_OF)
     return any(notices.hears(heard, each) for each in news)
-
-
-async def _meant(session: Session, connection: Connection, number: str) -> str:
-    try:
-        return await numbered.meant(session, connection, number)
-    except SeveralFit as several:
-        fitting = some_of([each.number for each in several.found])
-        raise ServiceError(f"Several invoices fit {number}: {fitting}. Choose one above.") from None

@@ -7,7 +7,7 @@ from typing import Any
 
 from services import money
 from services.clients.paymo import Invoice
-from services.errors import ServiceError
+from services.errors import ServiceError, SeveralFit
 from services.export import claims, ledger_settings
 from services.mapping import taxes
 from services.mapping.case import ExportChoice, adding_of, picture_of
@@ -18,7 +18,8 @@ from services.model.actions import Action, in_the_form
 from services.model.export import DUE_BY_TERMS, NEW_CONTACT, Check, Colour
 from services.model.invoice import InvoicePicture
 from services.model.people import Option, Person
-from services.store import exports, matches, mirror
+from services.model.wording import some_of
+from services.store import exports, matches, mirror, numbered
 from services.store.engine import Session
 from services.store.tables import Connection, Contact, Draft
 
@@ -76,6 +77,15 @@ def new_draft(connection: Connection, person: Person, now: datetime) -> Draft:
         xero_status=connection.xero_status,
         created_at=now,
     )
+
+
+async def meant(session: Session, connection: Connection, number: str) -> str:
+    """Return the number of the invoice that is meant. Raises a refusal where several fit."""
+    try:
+        return await numbered.meant(session, connection, number)
+    except SeveralFit as several:
+        fitting = some_of([each.number for each in several.found])
+        raise ServiceError(f"Several invoices fit {number}: {fitting}. Choose one above.") from None
 
 
 def kept(draft: Draft) -> Invoice | None:

@@ -1,5 +1,6 @@
 """The buttons that cure a refusal, pressed in the running program between stand-ins."""
 
+import asyncio
 import json
 from datetime import timedelta
 from decimal import Decimal
@@ -136,3 +137,21 @@ async def test_what_nobody_recognises_is_shown_with_three_ways_on(walk: Walk, wo
     await submit(walk, await walk.form("INV-1"))
 
     assert len(walk.books.invoices) == 1
+
+
+async def test_the_form_shows_the_last_choice_however_late_an_earlier_one_is_drawn(
+    walk: Walk,
+) -> None:
+    slack = walk.town.slack
+    form = await walk.form("INV-1")
+    gates = [asyncio.Event(), asyncio.Event()]
+    first, second = (slack.faults.add(path="views.update", gate=each) for each in gates)
+    await slack.choose("Anna", form.id, "account", "Other Revenue (260)")
+    await first.came.wait()
+    await slack.choose("Anna", form.id, "account", "Sales (200)")
+    await second.came.wait()
+    gates[0].set()
+    await walk.modal_saying("has 0%")
+    gates[1].set()
+
+    await walk.modal_saying("Ready to export")
