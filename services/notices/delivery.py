@@ -3,9 +3,8 @@
 A message with an unknown outcome is posted again, so a lost answer of Slack's can show one twice.
 Slack has no key that would prevent it, and losing a notification would be worse.
 
-An event marks its invoice's cards as out of date in every channel, subscribed to it or not
-(`services/store/notices.py`). They are redrawn from what is recorded now, so several events cost
-one update. Home tabs follow in the same way (`services/store/people.py`).
+An event marks its invoice's cards as out of date in every channel, subscribed to it or not. They
+are redrawn from what is recorded now, so several events cost one update, and so are Home tabs.
 """
 
 import contextlib
@@ -147,10 +146,9 @@ class NoticeStep(Step[Notice]):
 
     async def _card_before(self, session: Session, notice: Notice) -> Message | None:
         """Return the card to post first, where only a batch's summary named the invoice so far."""
-        is_new = notice.export_id is not None and not notice.ts
-        if not is_new or notice.kind is NoticeKind.INVOICE_EXPORTED:
+        if notice.export_id is None or notice.ts or notice.kind is NoticeKind.INVOICE_EXPORTED:
             return None
-        export = await exports.get(session, notice.export_id or 0)
+        export = await exports.get(session, notice.export_id)
         lacks = await notices.lacks_card(session, notice, export)
         return await _card(session, export, notice.channel_id, self) if lacks else None
 
@@ -176,12 +174,14 @@ class NoticeStep(Step[Notice]):
     async def _refuse(self, session: Session, turn: Turn[Notice], because: str) -> None:
         """Keep the reason; an export that nobody could be asked to approve is judged again."""
         notice = turn.row
-        is_kept = await notices.refuse(session, notice, because)
-        if not is_kept or not notice.facts.get("is_open") or notice.export_id is None:
+        export_id = notice.export_id if notice.facts.get("is_open") else None
+        if export_id is not None:
+            await exports.hold(session, export_id)  # before its messages, as whoever approves it
+        if not await notices.refuse(session, notice, because) or export_id is None:
             return
         if not any((await settled.deliveries(session, notice.source)).values()):
-            await judge_again(session, Export.id == notice.export_id, self.now())
-            turn.nudge(Job.EXPORT, notice.export_id)
+            await judge_again(session, Export.id == export_id, self.now())
+            turn.nudge(Job.EXPORT, export_id)
 
     async def _put(self, notice: Notice, message: Message) -> Spot:
         """Post it; what was posted, or has its card in the channel, is drawn again."""
