@@ -7,7 +7,7 @@ from datetime import datetime
 from services import compare
 from services.model.connection import ConnectionState, few_calls
 from services.model.export import Colour, ExportState
-from services.model.invoice import InvoiceState, PaymentKind, PaymentState
+from services.model.invoice import STATUS_NAMES, InvoiceState, PaymentKind, PaymentState
 from services.model.jobs import Job, TaskState
 from services.model.wording import Amount, Command, Day, Member, Typed, listed
 from services.store import exports
@@ -56,14 +56,6 @@ _KINDS = {
     PaymentKind.CREDIT_NOTE: "A credit note",
     PaymentKind.OVERPAYMENT: "An overpayment",
     PaymentKind.PREPAYMENT: "A prepayment",
-}
-_STATUSES = {
-    "AUTHORISED": "Approved",
-    "DRAFT": "Draft",
-    "SUBMITTED": "Awaiting approval",
-    "PAID": "Paid",
-    "VOIDED": "Voided",
-    "DELETED": "Deleted",
 }
 _TASKS = {Job.UNDO: "Undo", Job.RESTORE: "Restore", Job.UPDATE: "Update in Xero"}
 _REFUSED = "The export didn't work. Export it again to see why."
@@ -145,7 +137,7 @@ def in_xero(
     if export is None or export.state not in exports.DONE:
         return Finding("In Xero", "Not there.", times=times)
     left = export.xero_due
-    text = _STATUSES.get(export.xero_seen_status or export.xero_status, "In Xero")
+    text = STATUS_NAMES.get(export.xero_seen_status or export.xero_status, "In Xero")
     if left is not None:
         text += f", {Amount(left, export.currency)} left to pay"
     return Finding("In Xero", f"{text}.", times=times)

@@ -9,6 +9,14 @@ from urllib.parse import unquote, urlsplit
 
 SENT_IN_PAYMO = ("sent", "viewed")  # the statuses of an invoice that went out and is not paid
 ISSUED_IN_PAYMO = (*SENT_IN_PAYMO, "paid")  # all that went out, paid or not
+STATUS_NAMES = {  # of Xero, as its own pages write them
+    "AUTHORISED": "Approved",
+    "DRAFT": "Draft",
+    "SUBMITTED": "Awaiting approval",
+    "PAID": "Paid",
+    "VOIDED": "Voided",
+    "DELETED": "Deleted",
+}
 _XERO_LOGIN = "login.xero.com"
 _XERO_APP = "https://go.xero.com"
 _INVOICE = "#accounting/invoices/"

@@ -217,7 +217,7 @@ async def test_void_on_both_sides_agrees_and_on_one_side_does_not(bridge: Bridge
 
     late = row_of(await compared(bridge))
 
-    assert (early.outcome, only(early).in_xero) == (Outcome.DIFFERS, "VOIDED")
+    assert (early.outcome, only(early).in_xero) == (Outcome.DIFFERS, "voided")
     assert in_paymo(bridge).status == "void"
     assert late.outcome is Outcome.AGREES
 
@@ -302,7 +302,7 @@ async def test_set_to_paid_by_hand_is_found(bridge: Bridge) -> None:
 
     found = only(row_of(await compared(bridge)))
 
-    assert (found.name, found.in_paymo, found.in_xero) == ("status", "paid", "AUTHORISED")
+    assert (found.name, found.in_paymo, found.in_xero) == ("status", "paid", "approved")
 
 
 async def test_what_was_sent_and_not_exported_can_be_exported(bridge: Bridge) -> None:
