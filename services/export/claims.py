@@ -20,7 +20,7 @@ from services.model.invoice import InvoiceState
 from services.model.people import Person, ReplyTarget, Role
 from services.model.wording import Day, Member, Moment
 from services.store import connections, drafts, exports, matches, mirror, people
-from services.store.engine import Session
+from services.store.engine import Session, add_new
 from services.store.settled import EXPORTS, Settled, settle
 from services.store.tables import Connection, Draft, Export, InvoiceHeader, Match
 
@@ -179,8 +179,8 @@ async def claim_after(
         if latest.state is ExportState.FAILED:
             return await _again(session, connection, latest, _asked(connection, request))
         wanted.generation = latest.generation + 1
-    if await exports.claim(session, lifecycle.queue(wanted)):
-        return wanted
+    if claimed := await add_new(session, lifecycle.queue(wanted)):
+        return claimed
     winner = await exports.find_latest(session, connection, wanted.paymo_invoice_id)
     raise AlreadyRequested(why_taken(winner, connection) if winner else "Somebody was faster.")
 

@@ -12,12 +12,13 @@ from services.clients.xero import Addition
 from services.mapping.case import LedgerSettings
 from services.matching.index import Index, Party, index_of
 from services.matching.suggestions import suggest, surest
-from services.model.export import NEW_CONTACT
+from services.model.export import NEW_CONTACT, KnownAccount, KnownRate
 from services.store import connections, matches, mirror
-from services.store.engine import Session
+from services.store.engine import Session, memory_of
 from services.store.tables import Connection, Match
 
 _NOBODY = Addition()
+_KEPT = 50  # organisations whose lists a process remembers
 
 
 class Mirror(Protocol):
@@ -40,19 +41,53 @@ async def load(
 ) -> LedgerSettings:
     """Gather what was copied; the lock dates may be newer than the row that is at hand."""
     connection = await connections.get(session, connection.id)
-    rates = await mirror.list_tax_rates(session, connection.id)
-    accounts = await mirror.list_accounts(session, connection.id)
+    lists = await _lists(session, connection)
     known = LedgerSettings(
         organisation=connection.organisation_name,
         country=connection.country,
         locked_until=connection.locked_until,
-        currencies=frozenset(await mirror.list_currencies(session, connection.id)),
-        accounts={each.account_id: each for each in accounts},
-        tax_rates={each.tax_type: each for each in rates},
+        currencies=lists.currencies,
+        accounts=lists.accounts,
+        tax_rates=lists.tax_rates,
         contact=None,
-        tax_choices=await matches.list_tax_choices(session, connection),
+        tax_choices=lists.tax_choices,
     )
     return await with_contact(session, connection, known, contact_id, adding)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """The lists of one organisation, as they are while the connection's row has this mark."""
+
+    tenant_id: str
+    mark: str
+    currencies: frozenset[str]
+    accounts: Mapping[str, KnownAccount]
+    tax_rates: Mapping[str, KnownRate]
+    tax_choices: Mapping[str, str]
+
+
+async def _lists(session: Session, connection: Connection) -> _Lists:
+    """Read the lists, or remember them if the row says that nothing of them has changed."""
+    memory, key = memory_of(session), ("ledger", connection.id)
+    known: _Lists | None = memory.pop(key, None)
+    of = connection.tenant_id, connection.ledger_mark
+    if known is None or not known.mark or (known.tenant_id, known.mark) != of:
+        accounts = await mirror.list_accounts(session, connection.id)
+        rates = await mirror.list_tax_rates(session, connection.id)
+        known = _Lists(
+            *of,
+            currencies=frozenset(await mirror.list_currencies(session, connection.id)),
+            accounts={each.account_id: each for each in accounts},
+            tax_rates={each.tax_type: each for each in rates},
+            tax_choices=await matches.list_tax_choices(session, connection),
+        )
+        for each in (*accounts, *rates):
+            session.expunge(each)  # so that they outlive the session
+        for old in [each for each in memory if each[0] == key[0]][:-_KEPT]:
+            del memory[old]
+    memory[key] = known  # the one that was asked for last stands at the end
+    return known
 
 
 async def with_contact(

@@ -51,7 +51,8 @@ class ExportRequests:
         now = self.now()
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
-            draft = await drafts.find(session, draft_id)
+            # It ends first, so that a claim redraws only others; a refusal takes that back.
+            draft = await drafts.end(session, draft_id)
             own = (person.user_id, connection.id)
             if draft is None or (draft.user_id, draft.connection_id) != own:
                 raise ServiceError(CLOSED)  # it may show another organisation
@@ -59,7 +60,6 @@ class ExportRequests:
             choice = _with_actions(draft, replace(choice, xero_status=status))
             latest = await _not_taken(session, connection, choice)
             invoice = await _sendable(session, connection, draft, choice, now)
-            await drafts.end(session, draft)  # first, so that a claim redraws only others
             reply_to = replace(reply_to, workspace_id=connection.workspace_id)
             asked = claims.Request(person.user_id, reply_to, now, choice, invoice)
             export = await claims.claim_after(session, connection, asked, latest)

@@ -98,7 +98,7 @@ class Step(Generic[R]):
     is_queue: ClassVar[bool] = False  # its key stands for many rows
 
     async def take(self, session: Session, key: int, now: datetime) -> R | None:
-        """Take the row with this key if it is due."""
+        """Take the row with this key if it is due, with one statement."""
         taken: Any = await leases.take(session, self.table, key, now)
         return taken  # type: ignore[no-any-return]
 
@@ -139,7 +139,7 @@ class Runner:
 
     async def run(self, step: Step[R], key: int) -> bool:
         """Bring a row a step on; False when it is not its turn. Bugs are raised."""
-        async with self.database.sessions.begin() as session:
+        async with self.database.sessions() as session:
             row = await step.take(session, key, self.now())
         if row is None:
             return False

@@ -54,14 +54,19 @@ async def attach_view(session: AsyncSession, draft: Draft, view_id: str, now: da
     )
 
 
-async def end(session: AsyncSession, draft: Draft) -> None:
-    """Note that the form was sent; a reading that is under way draws nothing over what follows."""
-    await session.execute(
+async def end(session: AsyncSession, draft_id: int) -> Draft | None:
+    """Note that the form was sent, and return it, if it is still kept.
+
+    A reading that is under way draws nothing over what follows.
+    """
+    ended: Draft | None = await session.scalar(
         update(Draft)
-        .where(Draft.id == draft.id)
+        .where(Draft.id == draft_id)
         .values(view_id="", due_at=None, leased_until=None, fence=Draft.fence + 1)
+        .returning(Draft)
         .execution_options(synchronize_session=False)
     )
+    return ended
 
 
 async def outdate(session: AsyncSession, exports: Sequence[Export], now: datetime) -> None:

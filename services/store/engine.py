@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import (
@@ -42,6 +42,7 @@ from services.store.types import KEYRING, Secret
 
 Session = AsyncSession
 Sessions = async_sessionmaker[AsyncSession]
+Row = TypeVar("Row", bound=Base)
 
 _MEMORY = "memory"
 _CHANGES = "changes"
@@ -142,6 +143,7 @@ class Database:
 
     `sessions.begin()` writes. A bare `sessions()` is for reading, without a transaction: each
     statement sees what is committed by then, saves two trips, and on SQLite waits for no writer.
+    One statement that writes may use it, too.
     """
 
     engine: AsyncEngine
@@ -352,6 +354,16 @@ def insert_into(session: AsyncSession, table: type[Base]) -> Any:
     if session.get_bind().dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
+
+
+async def add_new(session: AsyncSession, row: Row) -> Row | None:
+    """Add a row and return it as it is now, or None if there is one with its key."""
+    table = type(row)
+    given = {each.key: getattr(row, each.key) for each in inspect(table).column_attrs}
+    values = {name: value for name, value in given.items() if value is not None}
+    adding = insert_into(session, table).on_conflict_do_nothing().returning(table)
+    made: Row | None = (await session.scalars(adding, [values])).one_or_none()
+    return made
 
 
 async def put_all(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 """What people chose once: each client's contact and account, and Xero's rates for Paymo's."""
 
+import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
@@ -137,6 +138,8 @@ async def remember_tax(
     chosen = {"tax_type": tax_type, "set_by": by, "set_at": at}
     insert = insert_into(session, TaxChoice).values(**keys, **chosen)
     await session.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=chosen))
+    row = await session.get_one(Connection, connection.id)
+    row.ledger_mark = secrets.token_hex(8)
     await exports.nudge_refused(session, connection, at)
 
 

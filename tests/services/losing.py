@@ -21,6 +21,7 @@ _FRESH = {
     "contacts_whole_at",
     "contacts_read_at",
     "contacts_mark",
+    "ledger_mark",
     "names",
     "left_out",
 }

@@ -149,6 +149,7 @@ class Connection(Sends, Base):
     xero_mirrored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     paymo_mirrored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     contacts_mark: Mapped[str] = mapped_column(String(16), default="")  # new with every change
+    ledger_mark: Mapped[str] = mapped_column(String(16), default="")  # of accounts, rates, choices
     contacts_whole_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # all were copied
     contacts_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # or what changed was
     # Rows of theirs that cannot be read: by the list's name, its rows' ids with what people read.

@@ -1,18 +1,21 @@
 """Lines without tax, where an organisation has several rates of zero: asked once, remembered."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from services.errors import NotAccepted
+from services.export import ledger_settings
 from services.export.forms import ExportForm
-from services.model.export import Colour, ExportState
+from services.model.export import UNTAXED, Colour, ExportState
 from services.settings.service import SettingsService
-from services.store import audit
+from services.store import audit, matches
 from services.store.engine import Database
-from tests.databases import SQLITE_ALONE
+from tests.databases import KEY, SQLITE_ALONE
 from tests.services.batching import table, words
+from tests.services.beside import beside
 from tests.services.bridge import ANNA, Bridge, Deaf, built_once, reply_to
 from tests.services.fixtures import bridge_of
 
@@ -244,3 +247,35 @@ async def test_automatic_export_asks_and_never_guesses(bridge: Bridge) -> None:
     await copied(bridge)
 
     assert tax_types(bridge, "AUTO-1") == ["OUTPUT2", "EXEMPTOUTPUT"]
+
+
+async def test_what_another_process_copies_and_chooses_holds_for_the_next_checks(
+    bridge: Bridge,
+) -> None:
+    """A process remembers the lists only as long as the connection's row says that they hold."""
+    database = Database.open(str(bridge.database.engine.url), [KEY])
+    other, connection = beside(bridge, database), await bridge.connection()
+
+    async def known() -> tuple[bool, str, bool]:
+        async with bridge.database.sessions() as session:
+            ledger = await ledger_settings.load(session, connection, "")
+        sales = next(each for each in ledger.accounts.values() if each.code == "200")
+        return sales.is_usable, ledger.tax_choices.get(UNTAXED, ""), "NOK" in ledger.currencies
+
+    before = await known()
+    sales = next(each for each in bridge.xero.books.accounts.values() if each.code == "200")
+    sales.status = "ARCHIVED"
+    await other.mirror.refresh_ledger(connection, at_most_old=timedelta(0))
+    archived = await known()
+    async with database.sessions.begin() as session:
+        chosen = (UNTAXED, "BASEXCLUDED")
+        await matches.remember_tax(session, connection, chosen, by="U1", at=bridge.clock())
+    chose = await known()
+    bridge.xero.books.add_currency("NOK")
+    await other.mirror.refresh_ledger(connection, at_most_old=timedelta(0))
+    await database.close()
+
+    assert before == (True, "", False)
+    assert archived == (False, "", False)
+    assert chose == (False, "BASEXCLUDED", False)
+    assert await known() == (False, "BASEXCLUDED", True)

@@ -1,6 +1,7 @@
 """The database: migrations, exact money, encrypted secrets, and two of anything being one."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,11 +14,13 @@ from sqlalchemy import text
 from services.model.export import ExportState
 from services.model.notice import NoticeKind
 from services.store import batches, exports, migrations, notices
-from services.store.engine import Database
+from services.store.engine import Database, Session, add_new
 from services.store.leases import fenced
-from services.store.tables import Base, Connection, Notice, Subscription
+from services.store.tables import Base, Connection, Export, Notice, Subscription
 from tests.databases import open_database
 from tests.services.store_seeds import NOW, connected, count_waiting, export_of
+
+Claims = Callable[[Session, Export], Awaitable[object]]
 
 
 async def test_models_and_migrations_agree(database_url: str) -> None:
@@ -57,13 +60,14 @@ async def test_money_and_times_come_back_exactly_and_secrets_are_not_readable(
     assert "the key" not in str(stored)
 
 
-async def test_one_invoice_is_claimed_by_one_of_many(database_url: str) -> None:
+@pytest.mark.parametrize("claims", [exports.claim, add_new])
+async def test_one_invoice_is_claimed_by_one_of_many(database_url: str, claims: Claims) -> None:
     database = open_database(database_url)
     connection = await connected(database)
 
     async def claim() -> bool:
         async with database.sessions.begin() as session:
-            return await exports.claim(session, export_of(connection))
+            return bool(await claims(session, export_of(connection)))
 
     won = await asyncio.gather(*(claim() for _ in range(6)))
     await database.close()

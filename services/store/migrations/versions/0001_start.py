@@ -206,6 +206,7 @@ def upgrade() -> None:
         sa.Column("xero_mirrored_at", UtcDateTime, nullable=True),
         sa.Column("paymo_mirrored_at", UtcDateTime, nullable=True),
         sa.Column("contacts_mark", sa.String(length=16), nullable=False),
+        sa.Column("ledger_mark", sa.String(length=16), nullable=False),
         sa.Column("contacts_whole_at", UtcDateTime, nullable=True),
         sa.Column("contacts_read_at", UtcDateTime, nullable=True),
         sa.Column("left_out", sa.JSON(), nullable=False),
