@@ -166,7 +166,7 @@ class TableReader:
         }
         try:
             holders = await xero.holders_of([each.number for each in numbers.values()])
-        except Rejected as refusal:  # then Xero says it of each, once it is sent
+        except (Rejected, NotFound) as refusal:  # then Xero says it of each, once it is sent
             log.warning("filters_refused", tenant=connection.tenant_id, refusal=refusal)
             return {}
         return {

@@ -151,6 +151,17 @@ async def test_each_obstacle_has_its_word(bridge: Bridge) -> None:
     }
 
 
+@pytest.mark.parametrize("status", [400, 404])
+async def test_where_xero_takes_no_question_about_numbers_the_table_is_shown_all_the_same(
+    bridge: Bridge, status: int
+) -> None:
+    invoices(bridge, 2)
+    bridge.xero.faults.add(method="GET", path="/Invoices$", status=status)
+    form = await table(bridge)
+    assert words(form) == {"ready": ["INV-1", "INV-2"]}
+    assert not bridge.xero.faults.waiting
+
+
 async def test_d9_one_answer_releases_every_invoice_that_it_blocked(bridge: Bridge) -> None:
     """D9: what is missing is collected by client, and said once."""
     company = bridge.paymo.company
