@@ -1,9 +1,11 @@
 """The door to the network: what is tried again, and how a no is told from silence."""
 
+import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
+from importlib.abc import MetaPathFinder
 
 import httpx
 import pytest
@@ -56,6 +58,28 @@ async def door() -> AsyncIterator[Door]:
     async with open_http(served.url, user_agent="test") as http:
         yield Door(world, ApiClient("Xero", http, explain=messages_of, sleep=pauses), pauses)
     await served.stop()
+
+
+@dataclass(slots=True)
+class Searches(MetaPathFinder):
+    """Notes which modules are looked for; it finds none."""
+
+    names: list[str] = field(default_factory=list)
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        """Note it."""
+        self.names.append(fullname)
+
+
+async def test_no_call_looks_for_a_module_on_the_disk(door: Door) -> None:
+    door.world.faults.add(status=200, body="{}", times=2)
+    await door.api.send("GET", PATH)
+    searches = Searches()
+    sys.meta_path.insert(0, searches)
+    await door.api.send("GET", PATH)
+    sys.meta_path.remove(searches)
+
+    assert searches.names == []
 
 
 @pytest.mark.parametrize("fault", [{"status": 503}, {"hang_up": "before"}])
