@@ -97,8 +97,7 @@ def settled_text(settled: Facts | None) -> str:
 
 
 def _happened(message: Message) -> str:
-    ids = {"xero_invoice_id": message.metadata.get("xero_invoice_id", "")}
-    facts = ids | message.facts
+    facts = {"xero_invoice_id": message.metadata.get("xero_invoice_id", "")} | message.facts
     if sentence := _SENTENCES.get(message.kind):
         return _FACT.sub(lambda found: _said(found[1], facts), sentence)
     return _TEXTS[message.kind](facts)
@@ -161,7 +160,7 @@ def _status(state: str, facts: Facts) -> str:
 
 
 def _due(facts: Facts, *, is_owed: bool) -> str:
-    said = f"due {day(date.fromisoformat(facts['due_on']), facts['country'])}"
+    said = f"due {_day(facts, 'due_on')}"
     late = facts.get("overdue_by") or 0
     if late <= 0 or not is_owed:
         return said
@@ -203,8 +202,12 @@ def _came(facts: Facts) -> str:
     return f"*{what}* {'for' if is_payment else 'to'} {_invoice(facts)}, {_dated(facts)}"
 
 
+def _day(facts: Facts, name: str) -> str:
+    return day(date.fromisoformat(facts[name]), facts["country"])
+
+
 def _dated(facts: Facts) -> str:
-    return f"dated {day(date.fromisoformat(facts['paid_on']), facts['country'])}"
+    return f"dated {_day(facts, 'paid_on')}"
 
 
 def _received(facts: Facts) -> str:
@@ -217,23 +220,27 @@ def _received(facts: Facts) -> str:
         said = f"⚠️ {_came(facts)}. *Paymo hasn't recorded it yet.* We'll keep trying."
         return f"{said} {_reminder(facts)}"
     if facts.get("changed_from"):
-        return (
-            f"💰 *Changed in Xero from {amount(facts, 'changed_from')} to "
-            f"{amount(facts, 'amount')}* for {_invoice(facts)}, {_dated(facts)}. {_left(facts)}"
-        )
+        return f"💰 {_changed(facts)}. {_left(facts)}"
     warned = _reminder(facts, "Paymo doesn't record it, and")
     return " ".join(filter(None, [f"💰 {_came(facts)}.", _left(facts), _short(facts), warned]))
+
+
+def _changed(facts: Facts) -> str:
+    """Say what was edited in Xero: the amount, the day, or nothing that Paymo has."""
+    before, now = amount(facts, "changed_from"), amount(facts, "amount")
+    what = f"Changed in Xero from {before} to {now}" if before != now else f"{now} changed in Xero"
+    is_moved = facts.get("dated_before", facts["paid_on"]) != facts["paid_on"]
+    instead = f" instead of {_day(facts, 'dated_before')}" if is_moved else ""
+    return f"*{what}* for {_invoice(facts)}, {_dated(facts)}{instead}"
 
 
 def _reminder(facts: Facts, said: str = "Until it does, Paymo") -> str:
     """Warn that the client may be reminded of what is paid, and when."""
     if not facts.get("may_remind"):
         return ""
-    country, when = facts["country"], ""
-    if facts.get("reminds_on"):
-        when = f" on {day(date.fromisoformat(facts['reminds_on']), country)}"
-    elif facts.get("due_on"):
-        when = f", due {day(date.fromisoformat(facts['due_on']), country)}"
+    when = f" on {_day(facts, 'reminds_on')}" if facts.get("reminds_on") else ""
+    if not when and facts.get("due_on"):
+        when = f", due {_day(facts, 'due_on')}"
     return f"{said} may still remind the client about this invoice{when}."
 
 
@@ -251,9 +258,8 @@ def _short(facts: Facts) -> str:
 
 
 def _left(facts: Facts) -> str:
-    if facts.get("is_paid"):
-        return "Paid in full."
-    return f"{amount(facts, 'left')} of {amount(facts, 'total')} left."
+    left = "" if facts.get("is_paid") else f"{amount(facts, 'left')} of {amount(facts, 'total')}"
+    return f"{left} left." if left else "Paid in full."
 
 
 def _removed(facts: Facts) -> str:
@@ -286,8 +292,7 @@ def _why_asked(facts: Facts) -> str:
     """Say what a deletion in Paymo would take with it."""
     said = [render(facts["why"])] if facts.get("why") else []
     if facts.get("hand_typed"):
-        typed = amount(facts, "hand_typed")
-        said.append(f"Somebody entered payments of {typed} in Paymo by hand.")
+        said.append(f"Somebody entered payments of {amount(facts, 'hand_typed')} in Paymo by hand.")
     if facts.get("cuts"):
         said.append(
             f"Deleting it in Paymo cuts it off from {escape(facts['cuts'])}, which can "
@@ -307,12 +312,8 @@ def _made_again(facts: Facts) -> str:
 
 
 def _caught_up(facts: Facts) -> str:
-    came = [
-        (facts["payments"], "payment"),
-        (facts["removals"], "removed payment"),
-        (facts["deletions"], "deletion"),
-    ]
-    said = listed([counted(count, what) for count, what in came if count])
+    nouns = {"payments": "payment", "removals": "removed payment", "deletions": "deletion"}
+    said = listed([counted(facts[each], noun) for each, noun in nouns.items() if facts[each]])
     organisation = one_line(facts["organisation"])
     return f"💰 Catching up: {said} from {organisation}. Each has its own notification."
 

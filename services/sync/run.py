@@ -177,6 +177,7 @@ class ExportedInvoice:
             former = await payments.get(session, payment.replaces_id)
             if former.state is PaymentState.REMOVED:
                 facts["changed_from"] = notices.amount_text(_recorded(former))
+                facts["dated_before"] = former.paid_on.isoformat()
         await self._tell_payment(session, NoticeKind.PAYMENT_RECEIVED, payment, facts)
 
     async def tell_waiting(

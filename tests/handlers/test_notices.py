@@ -152,6 +152,8 @@ def test_the_card_shows_how_the_invoice_is_now(state: str, sign: str, words: str
         ({}, "$662.50 of $1,062.50 left."),
         ({"is_paid": True}, "Paid in full."),
         ({"changed_from": "300.00"}, "*Changed in Xero from $300.00 to $400.00*"),
+        ({"changed_from": "400.00"}, "*$400.00 changed in Xero* for Acme Ltd"),
+        ({"changed_from": "400.00", "dated_before": "2026-03-01"}, " instead of "),
         ({"short_by": "0.01"}, "Paymo recorded $0.01 less"),
         ({"over_by": "0.01"}, "$0.01 more: the difference that somebody accepted"),
         ({"gone": True}, "so Paymo didn't record it"),

@@ -1,6 +1,6 @@
 """What comes back from Xero, and what never moves: the truth table, one test a row."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -87,7 +87,19 @@ async def test_e41_an_edited_payment_is_told_as_one_change(bridge: Bridge) -> No
     await pay(bridge, "45")
     assert paid(bridge) == [Decimal(45)]
     assert await told(bridge) == ["payment_received", "payment_received"]
-    assert (await bridge.notices())[-1][1]["changed_from"] in {"40", "40.00"}
+    facts = (await bridge.notices())[-1][1]
+    assert facts["changed_from"] in {"40", "40.00"}
+    assert facts["dated_before"] == facts["paid_on"]
+
+
+async def test_a_payment_whose_date_is_edited_tells_both_days(bridge: Bridge) -> None:
+    bridge.xero.books.remove_payment(await pay(bridge, "40"))
+    day = DAY + timedelta(days=1)
+    bridge.xero.books.pay(in_xero(bridge).invoice_id, Decimal(40), date=day)
+    await bridge.look()
+    facts = (await bridge.notices())[-1][1]
+    assert facts["changed_from"] == facts["amount"]
+    assert (facts["dated_before"], facts["paid_on"]) == (DAY.isoformat(), day.isoformat())
 
 
 async def test_e40_a_payment_deleted_in_paymo_stays_deleted_until_asked_for(bridge: Bridge) -> None:
