@@ -55,6 +55,9 @@ class _Cursor:
 
     def _there(self, act: Callable[[sqlite3.Cursor], object], there: sqlite3.Connection) -> None:
         with closing(there.cursor()) as cursor:
+            if self.connection.is_to_begin:
+                cursor.execute("BEGIN IMMEDIATE")
+                self.connection.is_to_begin = False
             act(cursor)
             self.description = cursor.description
             self.rows = cursor.fetchall() if cursor.description else []
@@ -63,18 +66,26 @@ class _Cursor:
 
 
 class _Connection(aiosqlite.Connection):
-    """A connection whose statements take one trip each, and a rollback of nothing none."""
+    """A connection whose statements take one trip each, and what begins or ends nothing none."""
 
     is_resting: bool = True  # nothing goes on in the thread, as what was cut short may
+    is_to_begin: bool = False  # a transaction, together with the next statement
 
     def cursor(self) -> Any:
         """Return a cursor, which begins with its statement."""
         return _Cursor(self)
 
+    async def commit(self) -> None:
+        """Keep what was written, if there can be something."""
+        if self.in_transaction or not self.is_resting:
+            await super().commit()
+        self.is_to_begin = False
+
     async def rollback(self) -> None:
         """Take back what was not committed, if there can be something."""
         if self.in_transaction or not self.is_resting:
             await super().rollback()
+        self.is_to_begin = False
 
     async def visit(self, act: Callable[[sqlite3.Connection], object]) -> None:
         """Do something in the connection's thread."""
@@ -91,7 +102,7 @@ def _connected(file: str, **options: Any) -> _Connection:
 
 
 def teach_sqlite(engine: Engine, *, foreign_keys: bool) -> None:
-    """WAL, foreign keys, and write transactions that take the lock at once.
+    """WAL, foreign keys, and write transactions that take the lock with their first statement.
 
     A transaction that reads first and writes later can lose its snapshot to another writer and
     fail; taking the write lock at BEGIN makes the second one wait instead.
@@ -113,4 +124,5 @@ def teach_sqlite(engine: Engine, *, foreign_keys: bool) -> None:
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
         if not connection.get_execution_options().get(READER, False):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            driver: Any = connection.connection.driver_connection
+            driver.is_to_begin = True

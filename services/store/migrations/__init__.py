@@ -73,6 +73,8 @@ async def _run(url: str, act: Callable[[Config], None]) -> None:
     def over(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        else:
+            connection.execute(text("SELECT 1"))  # SQLite's lock comes with the first statement
         made = config()
         made.attributes["connection"] = connection
         act(made)

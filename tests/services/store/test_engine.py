@@ -81,6 +81,26 @@ async def test_a_connection_that_is_returned_holds_no_lock(sqlite_url: str) -> N
     await database.close()
 
 
+async def test_a_transaction_keeps_others_out_from_its_first_statement_on(sqlite_url: str) -> None:
+    database = open_database(sqlite_url)
+    other = sqlite3.connect(make_url(sqlite_url).database or "", timeout=0, isolation_level=None)
+    async with database.engine.begin() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        await connection.execute(select(Workspace.id))
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    for _ in range(2):  # the second one has nothing to do, and leaves nothing to begin
+        async with database.reader.connect() as reading:
+            await reading.execute(select(Workspace.id))
+            used: Any = (await reading.get_raw_connection()).driver_connection
+            assert used is driver
+            assert not driver.in_transaction
+        async with database.engine.begin():
+            assert not driver.in_transaction
+    other.close()
+    await database.close()
+
+
 @pytest.mark.databases("sqlite")
 async def test_a_writer_that_gives_up_while_it_waits_keeps_no_other_out(database: Database) -> None:
     await connected(database)
