@@ -289,7 +289,7 @@ class ApiClient:
                     has_answered=True,
                 )
             case status:
-                said = " ".join(messages) or f"it gave no reason ({status})"
+                said = wording.sentences(messages or [f"it gave no reason ({status})"])
                 return Rejected(f"{self.system} refused: {said}", messages=messages)
 
 

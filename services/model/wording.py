@@ -9,7 +9,7 @@ of direction turn a sentence around, and characters without width make two names
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -176,6 +176,11 @@ def _read(kind: str, value: str) -> Fact:
             return Moment(datetime.fromisoformat(value))
         case _:
             return Typed(Command(first), rest)
+
+
+def sentences(texts: Iterable[str]) -> str:
+    """Join what another system said, so that the next sentence can follow."""
+    return " ".join(each if each.endswith((".", "!", "?", "…")) else f"{each}." for each in texts)
 
 
 def clean(text: str) -> str:

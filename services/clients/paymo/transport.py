@@ -38,6 +38,7 @@ from services.errors import (
     Unreachable,
     of_access,
 )
+from services.model.wording import sentences
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -322,4 +323,4 @@ def _is_same(key: str, stated: object, wanted: object) -> bool:
 
 
 def _refusal(texts: tuple[str, ...]) -> Rejected:
-    return Rejected(f"Paymo refused: {' '.join(texts)}", messages=texts)
+    return Rejected(f"Paymo refused: {sentences(texts)}", messages=texts)

@@ -23,6 +23,7 @@ from services.errors import (
     Unreachable,
     of_access,
 )
+from services.model.wording import sentences
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -180,7 +181,7 @@ def refusal_of(element: wire.XeroInvoice) -> Rejected:
 
 def refusal(texts: Sequence[str]) -> Rejected:
     """The refusal that Xero gives these reasons for."""
-    said = " ".join(texts) or "it gave no reason"
+    said = sentences(texts or ["it gave no reason"])
     return Rejected(f"Xero refused: {said}", messages=tuple(texts))
 
 

@@ -224,6 +224,14 @@ async def test_every_status_becomes_one_kind_of_refusal(
     assert text in str(refusal.value)
 
 
+async def test_what_is_said_without_a_full_stop_gets_one(door: Door) -> None:
+    door.world.faults.add(status=400, body='{"message": "Invoice number already exists"}')
+    with pytest.raises(Rejected) as refusal:
+        await door.api.send("PUT", PATH, body={})
+
+    assert str(refusal.value) == "Xero refused: Invoice number already exists."
+
+
 @pytest.mark.parametrize("spelling", ["insufficient_scope", "insufficent_scope"])
 async def test_a_missing_scope_is_not_mended_by_a_fresh_token(door: Door, spelling: str) -> None:
     door.world.faults.add(status=401, headers={"WWW-Authenticate": f'Bearer error="{spelling}"'})
