@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 from sqlalchemy import bindparam, delete, insert, inspect, update
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from bench.measuring import Benchmark
 from bench.stage import NOW, logged, open_database
@@ -120,6 +121,7 @@ class _Silent:
 @dataclass(frozen=True, slots=True)
 class _Busy:
     database: Database
+    peers: async_sessionmaker[AsyncSession]  # with SQLite's driver as it comes
     connection: Connection
     remote: _Remote
     http: _Client
@@ -195,7 +197,7 @@ class _Busy:
         begun = CLOCK()
         for at, each in enumerate(_payments()):
             row = self._row(each)
-            async with self.database.sessions.begin() as session:
+            async with self.peers.begin() as session:
                 export = await session.get_one(Export, row["export_id"])
                 export.xero_due, export.xero_seen_status = Decimal(0), "PAID"
                 copy = {"paymo_payment_id": at, "recorded_amount": row["amount"]}
@@ -260,7 +262,9 @@ async def prepare(folder: Path) -> AsyncIterator[list[Benchmark]]:
         links = Links(xero_app="http://x", paymo_app="http://p")
         minutes = timedelta(minutes=5)
         step = SweepStep(database, paymos, xeros, silent, links, runner, minutes, lambda: NOW)
-        busy = _Busy(database, connection, remote, http, step)
+        peer = create_async_engine(database.engine.url)
+        peers = async_sessionmaker(peer, expire_on_commit=False)
+        busy = _Busy(database, peers, connection, remote, http, step)
         await busy.settle()
         gc.freeze()  # as `serve` does once it's ready
         what = f"{_INVOICES:,} changed invoices, {len(_payments()):,} payments, less the network"
@@ -271,6 +275,7 @@ async def prepare(folder: Path) -> AsyncIterator[list[Benchmark]]:
         )  # fmt: skip
         yield [made]
         gc.unfreeze()
+        await peer.dispose()
 
 
 def _payments() -> list[tuple[int, str, Decimal]]:
