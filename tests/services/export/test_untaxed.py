@@ -13,7 +13,7 @@ from services.model.export import UNTAXED, Colour, ExportState
 from services.settings.service import SettingsService
 from services.store import audit, matches
 from services.store.engine import Database
-from tests.databases import KEY, SQLITE_ALONE
+from tests.databases import SQLITE_ALONE, open_database
 from tests.services.batching import table, words
 from tests.services.beside import beside
 from tests.services.bridge import ANNA, Bridge, Deaf, built_once, reply_to
@@ -250,10 +250,10 @@ async def test_automatic_export_asks_and_never_guesses(bridge: Bridge) -> None:
 
 
 async def test_what_another_process_copies_and_chooses_holds_for_the_next_checks(
-    bridge: Bridge,
+    bridge: Bridge, database_url: str
 ) -> None:
     """A process remembers the lists only as long as the connection's row says that they hold."""
-    database = Database.open(str(bridge.database.engine.url), [KEY])
+    database = open_database(database_url)
     other, connection = beside(bridge, database), await bridge.connection()
 
     async def known() -> tuple[bool, str, bool]:
