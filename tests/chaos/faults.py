@@ -338,6 +338,7 @@ async def _archived(stage: Stage, _: Random, __: Step) -> Over:
         room.archived = False
         if found is None:
             return None
+        stage.told["channel_paused"] += 1
         await anna.press(
             lambda: found, "resume_channel", lambda: "resume_channel" not in str(found.blocks)
         )
