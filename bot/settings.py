@@ -32,7 +32,7 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Secret:
+class SecretText:
     """Text that nothing shows by accident."""
 
     text: str
@@ -43,7 +43,7 @@ class Secret:
 
     def __repr__(self) -> str:
         """Say only whether there is any."""
-        return f"Secret({'***' if self.text else ''})"
+        return f"SecretText({'***' if self.text else ''})"
 
 
 def _address(value: str) -> str:
@@ -59,17 +59,17 @@ def _slack_address(value: str) -> str:
     return f"{_address(value)}/"
 
 
-def _database(value: str) -> Secret:
+def _database(value: str) -> SecretText:
     try:
         name = make_url(value).get_backend_name()
     except ArgumentError:
         name = ""
     if name not in _DATABASES:
         raise ValueError("must be sqlite+aiosqlite:///file or postgresql+asyncpg://…")
-    return Secret(value)
+    return SecretText(value)
 
 
-def _keys(value: str) -> Secret:
+def _keys(value: str) -> SecretText:
     for key in _split(value):
         try:
             Fernet(key)
@@ -77,13 +77,13 @@ def _keys(value: str) -> Secret:
             raise ValueError(
                 "must be keys that `paymo-xero generate-key` printed, with commas between them"
             ) from None
-    return Secret(value)
+    return SecretText(value)
 
 
-def _printable(value: str) -> Secret:
+def _printable(value: str) -> SecretText:
     if value and not _ENCODING.fullmatch(value):
         raise ValueError("must not contain spaces, line breaks or letters beyond ASCII")
-    return Secret(value)
+    return SecretText(value)
 
 
 def _mail(value: str) -> str:
@@ -126,24 +126,24 @@ def _split(value: str) -> list[str]:
 
 # Beside a type, what reads it. It raises `ValueError`, which says what is wrong without the value.
 Address = Annotated[str, _address]
-Token = Annotated[Secret, _printable]
+Token = Annotated[SecretText, _printable]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that differs between installations."""
 
-    slack_signing_secret: Token = Secret("")
+    slack_signing_secret: Token = SecretText("")
     slack_client_id: str = ""
-    slack_client_secret: Token = Secret("")
-    slack_bot_token: Token = Secret("")
-    slack_app_token: Token = Secret("")
+    slack_client_secret: Token = SecretText("")
+    slack_bot_token: Token = SecretText("")
+    slack_app_token: Token = SecretText("")
     xero_client_id: str = ""
-    xero_client_secret: Token = Secret("")
-    xero_webhook_key: Token = Secret("")
+    xero_client_secret: Token = SecretText("")
+    xero_webhook_key: Token = SecretText("")
     public_url: Address = "http://localhost:8000"
-    database_url: Annotated[Secret, _database] = Secret(_SQLITE)
-    encryption_keys: Annotated[Secret, _keys] = Secret("")
+    database_url: Annotated[SecretText, _database] = SecretText(_SQLITE)
+    encryption_keys: Annotated[SecretText, _keys] = SecretText("")
     sync_interval_seconds: Annotated[int, _whole(1, 86_400)] = 300
     slack_api_url: Annotated[str, _slack_address] = "https://slack.com/api/"
     slack_authorize_url: Address = "https://slack.com/oauth/v2/authorize"
@@ -215,7 +215,7 @@ class _NoFile:
 def _from(source: Mapping[str, str | None]) -> dict[str, str | _NoFile]:
     """Return what is named there; a secret itself wins over its file."""
     named = {name.lower(): value for name, value in source.items() if value}
-    secrets = [each.name for each in fields(Settings) if isinstance(each.default, Secret)]
+    secrets = [each.name for each in fields(Settings) if isinstance(each.default, SecretText)]
     paths = {name: named[f"{name}_file"] for name in secrets if f"{name}_file" in named}
     return {name: _content(path) for name, path in paths.items()} | named
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.settings import Secret, Settings
+from bot.settings import SecretText, Settings
 from tests.bot.program import NEEDED, ROOT, serving
 from tests.test_docs import usual
 
 _LINE = re.compile(r"^(?:# )?([A-Z_]+)=(.*)$")
-SECRETS = {each.name.upper() for each in fields(Settings) if isinstance(each.default, Secret)}
+SECRETS = {each.name.upper() for each in fields(Settings) if isinstance(each.default, SecretText)}
 FILES = {f"{name}_FILE" for name in SECRETS}
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from bot import install
-from bot.settings import Secret, Settings
+from bot.settings import SecretText, Settings
 from handlers import rights, slack, words
 from services import money
 from services.clients import tokens
@@ -50,7 +50,7 @@ def section(page: str, heading: str) -> str:
 
 def usual(default: object) -> str:
     """Write a setting's default as the page does."""
-    plain = default.get_secret_value() if isinstance(default, Secret) else default
+    plain = default.get_secret_value() if isinstance(default, SecretText) else default
     return "" if plain in ("", None) else f"`{plain}`"
 
 
@@ -111,7 +111,9 @@ def test_how_long_everything_is_tried_is_told() -> None:
 
 def test_how_to_rotate_every_secret_is_told() -> None:
     rows = set(_ROW.findall(section(read("docs/security.md"), "Rotating each secret")))
-    secrets = {each.name.upper() for each in fields(Settings) if isinstance(each.default, Secret)}
+    secrets = {
+        each.name.upper() for each in fields(Settings) if isinstance(each.default, SecretText)
+    }
 
     assert secrets - {"DATABASE_URL"} <= rows
 

@@ -13,7 +13,7 @@ from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import XeroInvoice, applied_credits
 from services.compare.snapshots import Part, as_sent, code_of, in_xero, stated_in_paymo
-from services.model.invoice import STATUS_NAMES, InvoiceState, PaymentKind, PaymentState
+from services.model.invoice import InvoiceState, PaymentKind, PaymentState, status_name
 from services.model.wording import Amount, situated
 from services.store.tables import Export, Payment
 
@@ -77,11 +77,6 @@ class BothSides:
         """A payment in this state, which a press of a button can record in Paymo."""
         return next((row for row in self.payments if row.state is state), None)
 
-    @property
-    def status_in_xero(self) -> str:
-        """The status as a person reads it, written like Paymo's."""
-        return STATUS_NAMES.get(self.xero.status, self.xero.status).lower()
-
     def amount(self, amount: Decimal) -> str:
         """Write an amount of this invoice."""
         return str(Amount(amount, self.paymo.currency))
@@ -104,7 +99,7 @@ def _ended(both: BothSides) -> Mismatch:
     return Mismatch(
         "status",
         both.paymo.status,
-        both.status_in_xero,
+        status_name(both.xero.status),
         _WHY_ENDED.get(invoice_state, ""),
         is_decided=invoice_state in {InvoiceState.KEPT, InvoiceState.UNDOING},
     )
@@ -172,7 +167,9 @@ def _status(both: BothSides) -> Iterator[Mismatch]:
     note = "" if both.paymo.payments else "Paymo has no payment."
     if is_decided:
         note = "That difference explains it."
-    yield Mismatch("status", both.paymo.status, both.status_in_xero, note, is_decided=is_decided)
+    yield Mismatch(
+        "status", both.paymo.status, status_name(both.xero.status), note, is_decided=is_decided
+    )
 
 
 @dataclass(frozen=True, slots=True)

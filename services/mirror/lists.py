@@ -4,7 +4,6 @@ Changed contacts are copied whenever that is due, and all of them once a night: 
 twenty calls. Archived and merged ones count as changed; only the whole list shows which are gone.
 """
 
-import secrets
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -129,7 +128,7 @@ async def copy_settings(
             mirror.note_left_out(row, f"{what} in Xero", odd)
             held = await mirror.list_ids(session, row.id, table)
             if await mirror.replace(session, row.id, table, rows, expected(held, odd)):
-                row.ledger_mark = secrets.token_hex(8)
+                row.mark_ledger()
         if await _refusal_facts(session, row) != before:
             await exports.nudge_refused(session, row, now)
             await ask_again(session, row, now)

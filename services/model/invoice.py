@@ -44,6 +44,11 @@ class InvoiceState(StrEnum):
 UNSETTLED = (InvoiceState.DELETE_SEEN, InvoiceState.VOID_SEEN)  # Paymo has yet to follow
 
 
+def status_name(status: str) -> str:
+    """Return Xero's status as it stands in a sentence."""
+    return STATUS_NAMES.get(status, status).lower()
+
+
 class Decision(StrEnum):
     """What a person said about an invoice that Xero deleted or voided."""
 

@@ -1,6 +1,5 @@
 """What people chose once: each client's contact and account, and Xero's rates for Paymo's."""
 
-import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
@@ -139,7 +138,7 @@ async def remember_tax(
     insert = insert_into(session, TaxChoice).values(**keys, **chosen)
     await session.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=chosen))
     row = await session.get_one(Connection, connection.id)
-    row.ledger_mark = secrets.token_hex(8)
+    row.mark_ledger()
     await exports.nudge_refused(session, connection, at)
 
 

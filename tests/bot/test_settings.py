@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import Secret, Settings, SettingsError
+from bot.settings import SecretText, Settings, SettingsError
 from tests.bot.program import NEEDED
 from tests.databases import KEY
 
@@ -92,7 +92,7 @@ def test_the_environment_wins_over_the_file(
     assert (settings.host, settings.port) == ("0.0.0.0", 9002)  # noqa: S104 - only read
 
 
-SECRETS = [each.name for each in fields(Settings) if isinstance(each.default, Secret)]
+SECRETS = [each.name for each in fields(Settings) if isinstance(each.default, SecretText)]
 
 
 @pytest.mark.parametrize("where", ["variable", ".env"])

@@ -27,7 +27,7 @@ from services.clients.xero.transport import (
 from services.clients.xero.wire import XeroInvoice, XeroPayment
 from services.errors import NotFound, Rejected, ServiceError, Unavailable, Unreadable
 from services.model import chunks
-from services.model.invoice import STATUS_NAMES
+from services.model.invoice import status_name
 from services.money import folded, is_plain
 
 log = structlog.get_logger(__name__)
@@ -84,7 +84,7 @@ class InvoiceCalls(XeroTransport):
             raise Unavailable("Xero's answer doesn't say which invoice it wrote.")
         ended = body.get("Status") in _ENDS and written.status not in {"", body["Status"]}
         if ended or body.get("InvoiceID", written.invoice_id) != written.invoice_id:
-            name = STATUS_NAMES.get(written.status, written.status).lower()
+            name = status_name(written.status)
             raise Rejected(f"Xero accepted the change, but left the invoice as it was ({name}).")
         return await self.read_whole(written)
 

@@ -1,5 +1,6 @@
 """Workspaces, Slack's installations, connections, token sets and one-time links."""
 
+import secrets
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -174,6 +175,10 @@ class Connection(Sends, Base):
         """The later of the two lock dates."""
         locks = [each for each in (self.period_lock_on, self.year_lock_on) if each]
         return max(locks, default=None)
+
+    def mark_ledger(self) -> None:
+        """Say that a list of accounts, rates or currencies, or a chosen rate, has changed."""
+        self.ledger_mark = secrets.token_hex(8)
 
     def needs_approval(self, total: Decimal, currency: str) -> bool:
         """Say whether an invoice of this total, in this currency, waits for a second person."""
