@@ -161,7 +161,7 @@ async def sync_once(
     `begin` gets their number; `tell` gets each one's name and problem, or "", when it is done.
     """
     async with AsyncExitStack() as stack:
-        core = await open_core(settings, stack, is_alone=True)
+        core = await open_core(settings, stack, is_brief=True)
         async with core.database.sessions.begin() as session:
             connection_ids = await schedules.want_sweeps(session, workspace, now())
         begin(len(connection_ids))
@@ -299,7 +299,7 @@ def _agrees() -> bool:
 async def _forget(settings: Settings, name: str) -> None:
     """End its connections on both sides, as far as they answer, then delete everything."""
     async with AsyncExitStack() as stack:
-        core = await open_core(settings, stack, is_alone=True)
+        core = await open_core(settings, stack, is_brief=True)
         async with core.database.sessions() as session:
             workspace = await _get_named(session, name)
         await core.services.workspaces.uninstalled(workspace.enterprise_id, workspace.team_id)

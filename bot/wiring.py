@@ -317,30 +317,40 @@ def open_health(settings: Settings, database: Database) -> HealthService:
     )
 
 
-async def take_over(url: str, database: Database, stack: AsyncExitStack) -> None:
-    """Hold a database file that no other process works on, and free what is taken in it."""
+async def take_over(
+    url: str, database: Database, stack: AsyncExitStack, *, is_brief: bool = False
+) -> None:
+    """Go on with what earlier processes left; hold a database file that no other one works on.
+
+    What is leased in such a file is free. Unanswered calls count as sent now, except for a command
+    that is brief: it ends before they are over, and run every minute it would put them off forever.
+    """
     held = upkeep.hold(url)
-    if held is None:
-        return
-    stack.callback(held.close)
+    if held is not None:
+        stack.callback(held.close)
     async with database.sessions() as session:
         is_ready = await upkeep.is_current(session)
-    if is_ready:
-        async with database.sessions.begin() as session:
+    if not is_ready:
+        return
+    async with database.sessions.begin() as session:
+        if held is not None:
             await upkeep.release(session, now())
+        if not is_brief:
+            await upkeep.count_as_sent_now(session, now())
 
 
-async def open_core(settings: Settings, stack: AsyncExitStack, *, is_alone: bool = False) -> Core:
-    """Build everything, and close it with the stack; `is_alone`: no process shares the work."""
+async def open_core(settings: Settings, stack: AsyncExitStack, *, is_brief: bool = False) -> Core:
+    """Build everything, and close it with the stack; a brief command shares its work with none."""
     database = await stack.enter_async_context(open_database(settings))
-    await take_over(settings.database_url.get_secret_value(), database, stack)
+    url = settings.database_url.get_secret_value()
+    await take_over(url, database, stack, is_brief=is_brief)
     metrics, tasks, time = Metrics(), Tasks(), SteadyTime(now)
     remote = open_remote(settings, database, metrics, stack, time)
     slack = await open_slack(settings, database, stack)
     # Services nudge the work, and the work runs services: the table is filled when both exist.
     runners: dict[Job, Run] = {}
     run = metrics.measured(Worker(runners, metrics.count_bug).run)
-    if database.is_postgres and not is_alone:
+    if database.is_postgres and not is_brief:
         distributed = importlib.import_module("bot.distributed")
         work: Engine = distributed.DistributedWork(settings.database_url.get_secret_value(), run)
     else:

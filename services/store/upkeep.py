@@ -1,7 +1,8 @@
 """The database as a whole: its version, its only process, and what is deleted.
 
 A lease keeps two processes from doing the same thing. If the only process restarts, its old leases
-are released at once instead of expiring.
+are released at once instead of expiring. What an earlier process has sent may still take effect,
+and its clock may have been wrong, so a start counts it as sent just now.
 """
 
 import contextlib
@@ -11,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, inspect, or_, select, text, update
+from sqlalchemy import ColumnElement, delete, func, inspect, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 
 from services.model.connection import ConnectionState
+from services.model.days import CLOCKS_DIFFER
 from services.model.jobs import Job
 from services.store import batches, leases, links
 from services.store.engine import file_of, keep_private
@@ -131,6 +133,16 @@ async def release(session: AsyncSession, now: datetime) -> None:
     await session.execute(update(Grant).values(lease_until=None))
 
 
+async def count_as_sent_now(session: AsyncSession, now: datetime) -> None:
+    """Give every call that has no answer its whole time from `now` on, when a process starts.
+
+    When it was sent is told by the clock of a process that may have ended since, and that clock
+    may have been late: then the call seems over, and would be sent again while it is under way.
+    """
+    for sends in Sends.__subclasses__():
+        await _send_at(session, sends, sends.sent_at > now - CLOCKS_DIFFER, now)
+
+
 async def find_lead(session: AsyncSession, now: datetime) -> timedelta:
     """Return how far the clock was ahead of `now` when somebody wrote last, as far as that shows.
 
@@ -182,10 +194,19 @@ async def set_ahead(session: AsyncSession, now: datetime, by: timedelta) -> None
         held = update(table).where(table.leased_until > before, table.leased_until < until)
         await session.execute(held.values(leased_until=until))
     for sends in Sends.__subclasses__():
-        underway = ~leases.has_ended(sends, before)
-        await session.execute(update(sends).where(underway).values(sent_at=now))
+        await _send_at(session, sends, ~leases.has_ended(sends, before), now)
     refreshed = update(Grant).where(Grant.lease_until > before, Grant.lease_until < until)
     await session.execute(refreshed.values(lease_until=until))
+
+
+async def _send_at(
+    session: AsyncSession, table: Any, calls: ColumnElement[bool], at: datetime
+) -> None:
+    """Count these calls as sent `at` that time; rows are locked in the order of their ids."""
+    key = inspect(table).primary_key[0]
+    own = key.in_(select(key).where(calls).order_by(key).with_for_update())
+    moved = update(table).where(own).values(sent_at=at)
+    await session.execute(moved.execution_options(synchronize_session=False))
 
 
 async def _sooner(

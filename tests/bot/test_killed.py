@@ -5,11 +5,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
+from sqlalchemy import select
 
 from sandbox.paymo import PaymoWorld
 from sandbox.serving import Fault, Served
@@ -18,15 +19,20 @@ from sandbox.xero import XeroWorld
 from sandbox.xero.oauth import GRACE
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
+from services.model.invoice import PaymentState
+from services.model.jobs import Job
+from services.store import schedules
 from services.store.engine import Database
-from services.store.tables import Grant
+from services.store.tables import Grant, Payment
 from tests.bot.program import LONGEST_STOP, NEEDED, ended, serving, to_stand_ins, waited
 from tests.databases import open_database
 from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.fixtures import paid
 from tests.services.prepared import Clock, connect, oauth_of
 
 pytestmark = pytest.mark.thorough  # programs take their time to start
 
+LATE = timedelta(minutes=4)
 LONG = "INV-2026-11-25-00000001"  # too long for a number in Xero
 SOON = 30  # seconds
 STATES = [ExportState.EXPORTED]
@@ -99,6 +105,21 @@ class Stage:
         assert departure.gate is not None
         departure.gate.set()
 
+    async def pay(self) -> None:
+        """Have the invoice paid in Xero, and a program look at once."""
+        [invoice] = self.bridge.xero.invoices.values()
+        self.bridge.xero.books.pay(invoice.invoice_id, invoice.due_amount, date=invoice.day)
+        async with self.bridge.database.sessions.begin() as session:
+            connection = [self.bridge.connection_id]
+            await schedules.want(session, connection, [Job.SWEEP], datetime.now(UTC))
+
+    async def set_clock_right(self) -> None:
+        """Make what was noted so far the notes of a clock that was late."""
+        async with self.bridge.database.sessions.begin() as session:
+            for each in await session.scalars(select(Payment)):
+                assert each.sent_at is not None
+                each.sent_at -= LATE
+
     @property
     def invoices(self) -> int:
         """How many there are in Xero."""
@@ -115,6 +136,7 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 WRITE = ("PUT", "Invoices")
+ADDITION = ("POST", "/invoicepayments$")
 REFRESH = ("POST", "/connect/token")
 
 
@@ -209,3 +231,27 @@ async def test_one_killed_amid_a_refresh_is_connected_when_it_is_started_again(
 @pytest.mark.databases("postgres")
 async def test_another_program_refreshes_what_a_killed_one_began_to(stage: Stage) -> None:
     await goes_on_connected(stage, others=1)
+
+
+async def test_a_payment_that_left_by_a_late_clock_comes_once(stage: Stage) -> None:
+    """The next program has the clock right, and its call seems long over."""
+    paymo = stage.bridge.paymo
+    async with stage.program():
+        await stage.until_exported()
+    await stage.pay()
+    departure = paymo.faults.hold(*ADDITION)
+    async with stage.program() as program, asyncio.timeout(4 * SOON):
+        await departure.came.wait()
+        program.kill()
+        await program.wait()
+    await stage.set_clock_right()
+    paymo.requests.clear()
+    async with stage.program(), asyncio.timeout(4 * SOON):
+        while not paymo.calls("GET", "/invoices/"):
+            await asyncio.sleep(0.1)
+        stage.arrive(departure)
+        while [each.state for each in await stage.bridge.payments()] != [PaymentState.RECORDED]:
+            await asyncio.sleep(0.1)
+
+    assert len(paid(stage.bridge, LONG)) == 1
+    assert not paymo.calls(*ADDITION)

@@ -8,9 +8,10 @@ import pytest
 
 from bot.wiring import take_over
 from services.model.jobs import Job
-from services.store import due
+from services.store import due, leases
 from services.store.engine import Database
-from tests.databases import open_database
+from services.store.tables import Connection, Export
+from tests.databases import BOTH_DATABASES, open_database
 from tests.services.store_seeds import connected, export_of
 
 MINUTE = timedelta(minutes=1)
@@ -45,6 +46,29 @@ async def test_what_a_killed_process_took_is_due_at_the_next_start_unless_anothe
         await another.aclose()
         await take_over(sqlite_url, database, mine)
         assert await due_now(database) == {Job.EXPORT}
+
+
+@BOTH_DATABASES
+@pytest.mark.parametrize("is_brief", [False, True])
+async def test_a_start_gives_unanswered_calls_their_whole_time_unless_it_ends_before_that(
+    database_url: str, *, is_brief: bool
+) -> None:
+    """A late clock noted when they left; a command that is run every minute would never go on."""
+    database, now = open_database(database_url), datetime.now(UTC)
+    row = await connected(database, sent_at=now - 4 * MINUTE)
+    async with database.sessions.begin() as session:
+        session.add(export_of(row, due_at=now, sent_at=now - 4 * MINUTE))
+        session.add(export_of(row, paymo_invoice_id=2, due_at=now))
+    async with AsyncExitStack() as stack:
+        await take_over(database_url, database, stack, is_brief=is_brief)
+
+    async with database.sessions() as session:
+        connection = await session.get_one(Connection, row.id)
+        sent, unsent = [await session.get_one(Export, each) for each in (1, 2)]
+    await database.close()
+    assert leases.is_under_way(sent, now) is not is_brief
+    assert leases.is_under_way(connection, now) is not is_brief
+    assert unsent.sent_at is None
 
 
 async def test_a_file_without_tables_is_left_alone(database: Database, sqlite_url: str) -> None:

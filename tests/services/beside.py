@@ -102,6 +102,7 @@ async def start_anew(bridge: Bridge) -> None:
     """Free what was taken, as the only process on a database does at its start, and look."""
     async with bridge.database.sessions.begin() as session:
         await upkeep.release(session, bridge.clock())
+        await upkeep.count_as_sent_now(session, bridge.clock())
     await look_now(bridge)
 
 

@@ -104,6 +104,23 @@ async def test_what_a_killed_worker_sent_is_looked_up_at_once_and_not_sent_again
     assert len(bridge.paymo.calls(*ADDITION)) == 1
 
 
+async def test_what_a_late_clock_noted_is_not_sent_again_by_the_next_start(
+    bridge: Bridge, other: Bridge
+) -> None:
+    """The clock is set right between two processes, so the call under way seems long over."""
+    async with held(addition(bridge), bridge.run()) as first:
+        await first.kill()
+        bridge.clock.turn(minutes=4)
+        await start_anew(other)
+        assert await state(other) is PaymentState.ADDING
+        await first.arrive(lambda: paid(bridge))
+        bridge.clock.turn(seconds=20)
+        await other.run()
+    assert await state(other) is PaymentState.RECORDED
+    assert paid(bridge) == [Decimal(40)]
+    assert len(bridge.paymo.calls(*ADDITION)) == 1
+
+
 async def test_what_never_took_effect_is_sent_again_when_its_time_is_over(
     bridge: Bridge, other: Bridge
 ) -> None:
