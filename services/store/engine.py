@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import os
 import time
 from collections.abc import Sequence
@@ -23,7 +24,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -250,7 +250,7 @@ def change(dialect: str) -> Any:
 
     Everybody writes this row, so a transaction that went on after it could deadlock.
     """
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(tables.Change)
+    insert = _insert(dialect, tables.Change)
     one_more = {"count": tables.Change.count + 1}
     return insert.values(id=1, count=1).on_conflict_do_update(index_elements=["id"], set_=one_more)
 
@@ -351,9 +351,11 @@ async def rotate(sessions: Sessions) -> int:
 
 def insert_into(session: AsyncSession, table: type[Base]) -> Any:
     """Return the dialect's own insert, which knows ON CONFLICT."""
-    if session.get_bind().dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+    return _insert(session.get_bind().dialect.name, table)
+
+
+def _insert(dialect: str, table: type[Base]) -> Any:
+    return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
 
 
 async def add_new(session: AsyncSession, row: Row) -> Row | None:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.model.connection import KEPT_OF_A_DAY, SMALLEST_DAY, ConnectionState
@@ -19,12 +19,9 @@ from services.store.types import (
     Sends,
     Traced,
     UtcDateTime,
+    partial,
     text_enum,
 )
-
-_UNANSWERED = text("answered_at IS NULL")
-_IN_USE = text("state IN ('active', 'broken', 'ending')")
-_BEGUN = text("state = 'pending'")
 
 
 class Workspace(Base):
@@ -82,22 +79,20 @@ class Connection(Sends, Base):
 
     __tablename__ = "connections"
     __table_args__ = (
-        Index(
+        partial(
             "ix_connections_pair",
             "workspace_id",
             "paymo_company_id",
             "tenant_id",
+            where="state IN ('active', 'broken', 'ending')",
             unique=True,
-            sqlite_where=_IN_USE,
-            postgresql_where=_IN_USE,
         ),
-        Index(
+        partial(
             "ix_connections_attempt",  # one a person
             "workspace_id",
             "owner_id",
+            where="state = 'pending'",
             unique=True,
-            sqlite_where=_BEGUN,
-            postgresql_where=_BEGUN,
         ),
     )
 
@@ -210,14 +205,13 @@ class AccessRequest(Base):
 
     __tablename__ = "access_requests"
     __table_args__ = (
-        Index(
+        partial(
             "ix_access_requests_open",
             "connection_id",
             "user_id",
             "is_handover",
+            where="answered_at IS NULL",
             unique=True,
-            sqlite_where=_UNANSWERED,
-            postgresql_where=_UNANSWERED,
         ),
     )
 

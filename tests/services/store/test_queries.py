@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection as SyncConnection
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from services.model.export import ExportState
 from services.model.notice import NoticeKind
@@ -34,6 +34,38 @@ async def test_models_and_migrations_agree(database_url: str) -> None:
     await database.close()
 
     assert found == []
+
+
+async def test_indexes_of_some_rows_have_the_conditions_of_their_models(database_url: str) -> None:
+    wanted = {
+        (table.name, str(each.name)): each.info["where"]
+        for table in Base.metadata.tables.values()
+        for each in table.indexes
+        if "where" in each.info
+    }
+
+    def conditions(connection: SyncConnection) -> dict[tuple[str, str], str]:
+        return {
+            (table, str(each["name"])): str(condition)
+            for table in Base.metadata.tables
+            for each in inspect(connection).get_indexes(table)
+            for option, condition in each.get("dialect_options", {}).items()
+            if option.endswith("_where")
+        }
+
+    database = open_database(database_url)
+    async with database.engine.connect() as connection:
+        found = await connection.run_sync(conditions)
+        for (table, name), where in wanted.items():  # for PostgreSQL writes them in its own way
+            await connection.execute(
+                text(f"create index again_{name} on {table} (id) where {where}")
+            )
+        both = await connection.run_sync(conditions)
+        await connection.rollback()
+    await database.close()
+
+    assert found.keys() == wanted.keys()
+    assert found == {key: both[key[0], f"again_{key[1]}"] for key in wanted}
 
 
 def test_a_database_can_be_taken_back_to_nothing_and_forth(database_url: str) -> None:
