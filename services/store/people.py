@@ -125,14 +125,12 @@ async def _day_ends_at(
 ) -> datetime | None:
     """Return when a day is over, and a little more, where an organisation of this person is."""
     its = Connection
-    rows = await session.execute(
+    rows: Any = await session.execute(
         select(its.time_zone, its.owner_id, its.exporters, its.viewers).where(
             its.workspace_id == workspace_id, its.state == ConnectionState.ACTIVE
         )
     )
-    zones = {
-        zone for zone, owner, exporters, viewers in rows if user_id in {owner, *exporters, *viewers}
-    }
+    zones = {each.time_zone for each in rows if named_role(each, user_id) is not Role.NOBODY}
     ends = [
         days.begin_of(days.zone_of(each), days.day_in(each, now) + timedelta(days=1))
         for each in zones
