@@ -3,6 +3,7 @@
 from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from operator import attrgetter
 
 from services import money
 from services.clients.paymo import Invoice
@@ -20,7 +21,7 @@ from services.model.invoice import InvoiceState
 from services.model.people import Person, ReplyTarget, Role
 from services.model.wording import Day, Member, Moment
 from services.store import connections, drafts, exports, matches, mirror, people
-from services.store.engine import Session, add_new
+from services.store.engine import Session, add_all_new, add_new
 from services.store.settled import EXPORTS, Settled, settle
 from services.store.tables import Connection, Draft, Export, InvoiceHeader, Match
 
@@ -190,16 +191,16 @@ async def claim_all(
 ) -> list[Export | AlreadyRequested]:
     """Claim many; return the refusal for each that is taken. `known` ones have rows.
 
-    New ones are claimed together, or one by one if somebody is faster with one of them.
+    New ones are claimed together; where somebody else is faster with one, that one says so.
     """
-    rows = [_wanted(connection, each) for each in requests]
-    new = {each.paymo_invoice_id: each for each in rows if each.paymo_invoice_id not in known}
-    if new and await exports.claim(session, *map(lifecycle.queue, new.values())):
-        await _outdate(session, connection, list(new.values()), requests[0].at)
-    else:
-        new.clear()
+    wanted = [lifecycle.queue(_wanted(connection, each)) for each in requests]
+    new = [each for each in wanted if each.paymo_invoice_id not in known]
+    added = await add_all_new(session, sorted(new, key=attrgetter("paymo_invoice_id")))
+    if added:
+        await _outdate(session, connection, added, requests[0].at)
+    claimed = {each.paymo_invoice_id: each for each in added}
     return [
-        new.get(each.choice.invoice_id or 0) or await _claimed(session, connection, each)
+        claimed.get(each.choice.invoice_id or 0) or await _claimed(session, connection, each)
         for each in requests
     ]
 

@@ -9,7 +9,7 @@ from services.lifecycle.machine import Machine
 from services.model.jobs import Job, TaskState
 from services.model.people import ReplyTarget
 from services.store import leases, schedules, worklists
-from services.store.engine import Session
+from services.store.engine import Session, add_new
 from services.store.tables import Connection, Task
 
 
@@ -94,7 +94,7 @@ def put_off(task: Task, due_at: datetime, reason: str, *, is_try: bool = True) -
 
 async def ask(session: Session, connection: Connection, asked: TaskRequest) -> Task | None:
     """Add the task, or return None where the same one already waits."""
-    return await schedules.add_task(session, begin(connection, asked))
+    return await add_new(session, begin(connection, asked))
 
 
 async def ask_or_join(session: Session, connection: Connection, asked: TaskRequest) -> Task | None:

@@ -28,9 +28,9 @@ from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links, Payment
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
-from services.store import audit, exports, matches, payments, schedules
+from services.store import audit, exports, matches, schedules
 from services.store.audit import AuditNote
-from services.store.engine import Database, Session
+from services.store.engine import Database, Session, add_new
 from services.store.settled import EXPORTS, Settled, settle
 from services.store.tables import Connection, Export, Payment
 from services.sync.payments import is_ours, key_of
@@ -289,7 +289,7 @@ class _Writing:
                 **self._asked(),
             )
         )
-        return export if await exports.claim(session, export) else None
+        return await add_new(session, export)
 
     def _asked(self) -> ExportColumns:
         stated, invoice, connection = self.pair.stated, self.pair.invoice, self.connection
@@ -373,11 +373,12 @@ class _Writing:
         row = Payment(**payment.begin(export, listed, None, self.now))
         if copy is not None:  # nobody knows when it came, but it is no news
             row.seen_at = min(datetime.combine(listed.paid_on, time(), UTC), self.now)
-        if not await payments.add(session, row) or copy is None:
+        added = await add_new(session, row)
+        if added is None or copy is None:
             return
-        await payment.mark_recorded(session, row, copy.id, copy.amount)
+        await payment.mark_recorded(session, added, copy.id, copy.amount)
         if not is_listed:
-            await payment.check(session, row, self.now)
+            await payment.check(session, added, self.now)
 
 
 def _kind_of(copy: Copy, key: str) -> PaymentKind:

@@ -360,12 +360,28 @@ def _insert(dialect: str, table: type[Base]) -> Any:
 
 async def add_new(session: AsyncSession, row: Row) -> Row | None:
     """Add a row and return it as it is now, or None if there is one with its key."""
-    table = type(row)
-    given = {each.key: getattr(row, each.key) for each in inspect(table).column_attrs}
-    values = {name: value for name, value in given.items() if value is not None}
+    return next(iter(await add_all_new(session, [row])), None)
+
+
+async def add_all_new(session: AsyncSession, rows: Sequence[Row]) -> Sequence[Row]:
+    """Add the rows whose keys are new, and return those as they are now.
+
+    The unique constraints decide. Whoever adds the same rows as others sorts them: in opposite
+    orders, two transactions wait for each other, and PostgreSQL ends one of them.
+    """
+    if not rows:
+        return ()
+    table = type(rows[0])
     adding = insert_into(session, table).on_conflict_do_nothing().returning(table)
-    made: Row | None = (await session.scalars(adding, [values])).one_or_none()
-    return made
+    return (await session.scalars(adding, [_given(each) for each in rows])).all()
+
+
+def _given(row: Base) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in vars(row).items()
+        if value is not None and not name.startswith("_")
+    }
 
 
 async def put_all(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select, union, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -84,16 +83,6 @@ async def find_latest(
 async def hold(session: AsyncSession, export_id: int) -> Export:
     """Lock the row until the transaction ends; return it as it is now."""
     return await session.get_one(Export, export_id, with_for_update=True, populate_existing=True)
-
-
-async def claim(session: AsyncSession, *exports: Export) -> bool:
-    """Add the rows unless somebody else was faster; the unique constraint decides for all."""
-    try:
-        async with session.begin_nested():
-            session.add_all(exports)
-    except IntegrityError:
-        return False
-    return True
 
 
 async def take(session: AsyncSession, export_id: int, now: datetime) -> Export | None:

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 
@@ -38,16 +37,6 @@ async def get(session: AsyncSession, payment_id: int) -> Payment:
 async def find(session: AsyncSession, payment_id: int) -> Payment | None:
     """Return the payment with this id, if there is one."""
     return await session.get(Payment, payment_id)
-
-
-async def add(session: AsyncSession, payment: Payment) -> bool:
-    """Add the row unless this payment of Xero's is known; the unique constraint decides."""
-    try:
-        async with session.begin_nested():
-            session.add(payment)
-    except IntegrityError:
-        return False
-    return True
 
 
 async def add_all(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:

@@ -177,14 +177,6 @@ async def trouble_of(session: AsyncSession, connection: Connection) -> str:
     return " ".join(each for each in problems if each)
 
 
-async def add_task(session: AsyncSession, task: Task) -> Task | None:
-    """Add the task, or return None where the same one already waits."""
-    values = {name: value for name, value in vars(task).items() if not name.startswith("_")}
-    added = insert_into(session, Task).values(values).on_conflict_do_nothing().returning(Task)
-    found: Task | None = await session.scalar(added)
-    return found
-
-
 async def redirect_task(session: AsyncSession, wanted: Task) -> bool:
     """Show the outcome of a waiting task where the same one was asked for last.
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,12 +12,17 @@ import pytest
 from sandbox.serving import Fault
 from services.batch.service import BatchService
 from services.batch.table import BatchForm
-from services.errors import Lost
+from services.errors import AlreadyRequested, Lost
+from services.export import claims
+from services.lifecycle.export import ExportColumns
+from services.mapping.case import ExportChoice
 from services.model.connection import ConnectionState
 from services.model.export import BatchState, ExportState
 from services.model.jobs import Job
+from services.model.people import ReplyTarget
 from services.model.wording import Command, Typed
 from services.store import connections, leases
+from services.store.engine import Database
 from services.store.tables import Batch, Export
 from tests.services.batching import (
     LONG,
@@ -30,6 +36,7 @@ from tests.services.batching import (
 )
 from tests.services.bridge import ANNA, BEN, Bridge
 from tests.services.fixtures import bridge_of
+from tests.services.store_seeds import NOW, connected
 
 bridge = bridge_of(opened)
 
@@ -147,6 +154,36 @@ async def test_e10_two_people_press_and_each_invoice_goes_out_once(bridge: Bridg
     assert all(
         "INV-" in line.reason for each in ends for group in each.groups for line in group.lines
     )
+
+
+def request_for(invoice_id: int) -> claims.Request:
+    choice = ExportChoice(
+        invoice_id=invoice_id, contact_id="contact", account_id="account", xero_status="DRAFT"
+    )
+    invoice: ExportColumns = {"number": f"INV-{invoice_id}", "total": Decimal("12.30")}
+    return claims.Request("U1", ReplyTarget(1, "U1"), NOW, choice, invoice)
+
+
+async def test_batches_in_opposite_orders_share_their_invoices_and_never_deadlock(
+    database: Database,
+) -> None:
+    """Fifty of sixty are in both; PostgreSQL would end one of two that wait for each other."""
+    connection = await connected(database)
+
+    async def claim(ids: range) -> list[Export | AlreadyRequested]:
+        requests = [request_for(each) for each in ids]
+        async with database.sessions.begin() as session:
+            return await claims.claim_all(session, connection, requests, {})
+
+    for first in range(0, 1000, 100):
+        both = range(first, first + 60), range(first + 69, first + 9, -1)
+        mine, theirs = await asyncio.gather(*map(claim, both))
+        claimed = [each.number for each in mine + theirs if isinstance(each, Export)]
+        refused = [str(each) for each in mine + theirs if isinstance(each, AlreadyRequested)]
+
+        assert len(claimed) == len(set(claimed)) == 70
+        assert len(refused) == 50
+        assert all("is exporting invoice INV-" in each for each in refused)
 
 
 async def refused(bridge: Bridge) -> BatchForm:
