@@ -4,9 +4,11 @@ from collections.abc import Iterable
 
 from handlers import blocks, names
 from handlers.blocks import Block
+from handlers.routing import key_in
 from services.model.actions import Action
 from services.model.export import Verdict
 
+_LONGEST_VALUE = 2000
 TEXTS = {
     Action.RETRY: "Try Again",
     Action.LOOK_AGAIN: "Review Again",
@@ -136,14 +138,29 @@ def open_links(*, xero: str | None, paymo: str | None, rival: str | None = "") -
     return [blocks.link_button(text, name, url) for text, name, url in places if url]
 
 
-def breaker_buttons(connection_id: int) -> list[Block]:
-    """Return the two ways on when many invoices were deleted or voided at once."""
+def breaker_buttons(connection_id: int, held: Iterable[int] = ()) -> list[Block]:
+    """Return the two ways on when many invoices were deleted or voided at once.
+
+    They carry which exports they were drawn for, as many as Slack takes: a press decides those.
+    """
+    value = ":".join(filter(None, (str(connection_id), ",".join(map(str, held)))))
+    if len(value) > _LONGEST_VALUE:
+        value = value[: _LONGEST_VALUE + 1].rpartition(",")[0]
+    shown = held_in(value)[1]
+    which = blocks.counted(len(shown), "invoice") if shown else "every waiting invoice"
     sure = blocks.confirm(
         "Follow Xero in Paymo?",
-        "Deletes or voids every waiting invoice in Paymo, as in Xero.",
+        f"Deletes or voids {which} in Paymo, as in Xero.",
         yes="Follow Xero",
     )
     return [
-        blocks.button("Follow Xero", names.BREAKER_APPLY, connection_id, style="danger", ask=sure),
-        blocks.button("Keep in Paymo", names.BREAKER_KEEP, connection_id),
+        blocks.button("Follow Xero", names.BREAKER_APPLY, value, style="danger", ask=sure),
+        blocks.button("Keep in Paymo", names.BREAKER_KEEP, value),
     ]
+
+
+def held_in(value: str) -> tuple[int | None, list[int] | None]:
+    """Read the connection and the exports that a button of `breaker_buttons` carries."""
+    connection_id, colon, held = value.partition(":")
+    found = [key for each in held.split(",") if (key := key_in(each)) is not None]
+    return key_in(connection_id), found if colon else None

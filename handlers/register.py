@@ -12,7 +12,7 @@ from handlers.guarding import go_on, guarded, patient
 from handlers.history.listeners import HistoryListeners, OwedListeners
 from handlers.home.listeners import HomeListeners
 from handlers.matching.listeners import MatchingListeners
-from handlers.notices.listeners import NoticeListeners
+from handlers.notices.listeners import NoticeListeners, decides_held
 from handlers.reconcile.listeners import ReconcileListeners
 from handlers.routing import Handler, Router, SlackRequest
 from handlers.settings.listeners import SettingsListeners
@@ -270,8 +270,8 @@ class _Register:
             Action.BRING_BACK: reply.decides(self.services.sync.bring_back),
             Action.DELETE_IN_PAYMO: reply.decides(self.services.sync.delete_in_paymo),
             Action.VOID_IN_PAYMO: reply.decides(self.services.sync.void_in_paymo),
-            names.BREAKER_APPLY: reply.decides(self.services.sync.apply_breaker),
-            names.BREAKER_KEEP: reply.decides(self.services.sync.keep_breaker),
+            names.BREAKER_APPLY: decides_held(self.services.sync.apply_breaker),
+            names.BREAKER_KEEP: decides_held(self.services.sync.keep_breaker),
         }
 
     def _options(self) -> dict[tuple[str, str], Handler]:

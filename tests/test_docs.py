@@ -27,7 +27,7 @@ from services.model.people import Role
 from services.store import access
 from services.store.links import LIFETIME, TRIES
 from services.store.worklists import NEEDED
-from services.sync.deletions import MOST_AT_ONCE
+from services.sync.run import MOST_AT_ONCE
 from tests import test_words
 
 ROOT = Path(__file__).parent.parent

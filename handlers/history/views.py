@@ -114,7 +114,7 @@ def _buttons(found: Explanation) -> list[Block]:
         for payment_id, is_deleted in found.payments[:1]
     ]
     if found.paused_connection:
-        drawn += breaker_buttons(found.paused_connection)
+        drawn += breaker_buttons(found.paused_connection, found.held)
     drawn += open_links(xero=found.xero_url, paymo=found.paymo_url)
     if found.export_id:
         drawn.append(blocks.button("Show History", names.HISTORY, found.number))

@@ -269,7 +269,7 @@ def _buttons(overview: Overview) -> list[Block]:
     if overview.role is Role.OWNER:
         buttons.append(blocks.button("Settings", names.SETTINGS))
     if overview.is_paused:
-        buttons += breaker_buttons(overview.connection_id)
+        buttons += breaker_buttons(overview.connection_id, overview.held)
     return buttons
 
 

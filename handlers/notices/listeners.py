@@ -14,6 +14,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from handlers import blocks, names, reply
 from handlers.blocks import Block
+from handlers.buttons import held_in
 from handlers.notices.subscribed import (
     ANYWAY,
     ASK,
@@ -39,6 +40,7 @@ from handlers.notices.views import (
 )
 from handlers.reply import SlackClients
 from handlers.routing import (
+    Handler,
     SlackRequest,
     all_chosen,
     chosen,
@@ -57,9 +59,10 @@ from handlers.slack import (
 from services.errors import NotAccepted, ServiceError
 from services.model import days, numbers
 from services.model.notice import Every, Layout, Rhythm, Topic
-from services.model.people import Option
+from services.model.people import Option, Person
 from services.notices.delivery import Message, Spot
 from services.notices.service import Choice, Listening, NoticeService, Only
+from services.sync.service import Released
 
 log = structlog.get_logger(__name__)
 
@@ -302,6 +305,22 @@ def _amount_of(text: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return found if found.is_finite() and 0 <= found < _TOO_MUCH else None
+
+
+def decides_held(act: Callable[[Person, int, list[int] | None], Awaitable[Released]]) -> Handler:
+    """Return the handler of a button that decides about the invoices that it carries."""
+
+    async def run(request: SlackRequest) -> None:
+        connection_id, held = held_in(request.value)
+        if connection_id is None:
+            connection_id = request.id_in_value()  # raises
+        released = await act(request.person, connection_id, held)
+        if released.is_over:
+            await reply.decided(request, released.said)
+        else:  # the message is drawn anew, and asks about the rest
+            await reply.tell(request, blocks.render(released.said))
+
+    return run
 
 
 @dataclass(frozen=True, slots=True)

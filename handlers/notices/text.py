@@ -61,17 +61,14 @@ _SENTENCES = {
     NoticeKind.CONNECTION_ENDED: "{by} disconnected {company} and {organisation}. Exported "
     "invoices stay as they are. Payments and deletions in Xero no longer reach Paymo, and this "
     "channel gets no more notifications.",
-    NoticeKind.SYNC_PAUSED: "⚠️ *{count} invoices were {kind} at once* in {organisation}: "
-    "{numbers}. Nothing changed in Paymo. Should Paymo follow?",
+    NoticeKind.SYNC_PAUSED: "⚠️ *{count} {kind}* in {organisation}: {numbers}. Unchanged in "
+    "Paymo so far. Should Paymo follow?",
     NoticeKind.SYNC_FAILING: "⚠️ *{organisation} hasn't synced* since {since}. {problem} We keep "
     "trying. Payments and deletions in Xero will reach Paymo once it works again.",
     NoticeKind.HEALTH: "⚠️ *{company} and {organisation}:* {problem}",
     NoticeKind.INVOICE_UNDONE: "🗑️ {by} undid the export of {invoice}. It was {how} in "
     "{organisation}, and Paymo keeps it.",
 }
-_FACT = re.compile(r"\{(\w+)\}")
-_PEOPLE = {"by", "owner"}
-_OUR_SENTENCES = {"reason", "problem"}
 
 
 def manage_text(team_id: str, app_id: str) -> str:
@@ -84,7 +81,8 @@ def manage_text(team_id: str, app_id: str) -> str:
 
 def text_of(message: Message) -> str:
     """Return the notice's text, and who settled since what it asked for."""
-    return f"{_happened(message)}{settled_text(message.facts.get('done'))}"
+    done = message.facts.get("done") or message.facts.get("earlier")
+    return f"{_happened(message)}{settled_text(done)}"
 
 
 def settled_text(settled: Facts | None) -> str:
@@ -99,7 +97,7 @@ def settled_text(settled: Facts | None) -> str:
 def _happened(message: Message) -> str:
     facts = {"xero_invoice_id": message.metadata.get("xero_invoice_id", "")} | message.facts
     if sentence := _SENTENCES.get(message.kind):
-        return _FACT.sub(lambda found: _said(found[1], facts), sentence)
+        return re.sub(r"\{(\w+)\}", lambda found: _said(found[1], facts), sentence)
     return _TEXTS[message.kind](facts)
 
 
@@ -108,11 +106,13 @@ def _said(name: str, facts: Facts) -> str:
     if name == "invoice":
         return f"{_invoice(facts)}, {amount(facts, 'total')}"
     value = facts[name]
+    if name == "count":
+        return f"{counted(value, 'invoice')} {'was' if value == 1 else 'were'}"
     if name == "numbers":
         return _some([one_line(str(each)) for each in value], facts.get("count") or len(value))
-    if name in _PEOPLE:
+    if name in {"by", "owner"}:
         return f"<@{value}>"
-    if name in _OUR_SENTENCES:
+    if name in {"reason", "problem"}:
         return render(value)
     return moment(datetime.fromisoformat(value)) if name == "since" else one_line(str(value))
 

@@ -247,7 +247,9 @@ _WAYS_ON: dict[NoticeKind, Callable[[Facts], list[Block]]] = {
     NoticeKind.INVOICE_EXPORTED: card_buttons,
     NoticeKind.EXPORT_FAILED: lambda facts: buttons(facts.get("cures", ()), facts["export_id"]),
     NoticeKind.CONNECTION_BROKEN: _after_a_break,
-    NoticeKind.SYNC_PAUSED: lambda facts: breaker_buttons(facts["connection_id"]),
+    NoticeKind.SYNC_PAUSED: lambda facts: breaker_buttons(
+        facts["connection_id"], facts.get("export_ids", ())
+    ),
     NoticeKind.INVOICE_DRIFTED: drift_buttons,
     NoticeKind.DIGEST: _compare_again,
     NoticeKind.HEALTH: _find_former,

@@ -9,7 +9,16 @@ from services.model.connection import ConnectionState, Organisation
 from services.model.export import ExportState
 from services.model.jobs import Job
 from services.model.people import Person, ReplyTarget, Role
-from services.store import audit, connections, exports, links, notices, payments, schedules
+from services.store import (
+    audit,
+    connections,
+    exports,
+    links,
+    notices,
+    payments,
+    schedules,
+    worklists,
+)
 from services.store.engine import Session
 from services.store.tables import Connection, OneTimeLink
 
@@ -65,6 +74,7 @@ class Overview:
     is_paused: bool
     channels: tuple[str, ...]
     warnings: tuple[str, ...] = ()  # what may soon be a problem
+    held: tuple[int, ...] = ()  # the exports that the breaker stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +225,7 @@ async def overview_of(session: Session, connection: Connection, role: Role) -> O
         is_paused=connection.is_paused,
         channels=await notices.list_channels(session, connection.id),
         warnings=tuple(said for each, said in connection.warned.items() if each != _COUNTED),
+        held=await worklists.list_held_ids(session, connection),
     )
 
 

@@ -31,6 +31,7 @@ from services.store import (
     payments,
     people,
     schedules,
+    worklists,
 )
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, InvoiceHeader, Match, Payment
@@ -66,6 +67,7 @@ class Explanation:
     is_being_read: bool = False  # ask again in a moment for the checks that are left out
     role: Role = Role.OWNER  # of whoever asks
     ids: tuple[str, ...] = ()  # of the invoice in Paymo and in Xero, for support
+    held: tuple[int, ...] = ()  # the exports that the breaker stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +146,7 @@ class ExplainService:
         checks, is_read = await _checked(session, connection, header) if is_free else ((), True)
         sweep = await schedules.find(session, connection.id, Job.SWEEP)
         trouble = await schedules.trouble_of(session, connection)
-        is_restored = any(
-            each.job is Job.RESTORE and each.state is TaskState.DONE for each in asked
-        )
+        is_restored = any(row.job is Job.RESTORE and row.state is TaskState.DONE for row in asked)
         return Explanation(
             number=header.number if header else export.number if export else "",
             client_name=await _client_name(session, connection, found),
@@ -177,6 +177,7 @@ class ExplainService:
             is_being_read=can_export and not is_read,
             role=role,
             ids=_ids(header, export),
+            held=await worklists.list_held_ids(session, connection),
         )
 
 

@@ -217,12 +217,9 @@ async def list_unsettled(session: AsyncSession, connection: Connection) -> Seque
 
 async def list_held(session: AsyncSession, connection_id: int) -> Sequence[Export]:
     """Return the exports that the breaker stopped."""
+    is_held = IS_UNSETTLED & (Export.invoice_state == InvoiceState.HELD)
     found = await session.scalars(
-        select(Export).where(
-            Export.connection_id == connection_id,
-            IS_UNSETTLED,
-            Export.invoice_state == InvoiceState.HELD,
-        )
+        select(Export).where(Export.connection_id == connection_id, is_held).order_by(Export.id)
     )
     return found.all()
 

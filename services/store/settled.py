@@ -145,6 +145,14 @@ def _rewrite(notice: Notice, facts: Mapping[str, Any], now: datetime) -> None:
         notice.due_at, notice.tries = now, 0
 
 
+async def list_asked(
+    session: AsyncSession, connection: Connection, kind: NoticeKind
+) -> Sequence[Notice]:
+    """Return the connection's open question of this kind, as each reader is asked it, locked."""
+    asked = _open().where(Notice.connection_id == connection.id, Notice.kind == kind)
+    return (await session.scalars(asked)).all()
+
+
 async def renew(
     session: AsyncSession,
     connection: Connection,
@@ -153,9 +161,8 @@ async def renew(
     now: datetime,
 ) -> str:
     """Write these facts into the connection's open question; return its source, "" without one."""
-    asked = _open().where(Notice.connection_id == connection.id, Notice.kind == kind)
     source = ""
-    for notice in await session.scalars(asked):
+    for notice in await list_asked(session, connection, kind):
         source = notice.source
         _rewrite(notice, facts, now)
     return source

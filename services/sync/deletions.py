@@ -31,9 +31,8 @@ from services.store import connections, exports, leases, notices, payments
 from services.store.engine import Session
 from services.store.tables import Export
 from services.sync.payments import is_ours
-from services.sync.run import ExportedInvoice, SweepRun
+from services.sync.run import MOST_AT_ONCE, ExportedInvoice, SweepRun
 
-MOST_AT_ONCE = 3
 _OVERRULED = frozenset({Decision.DELETE, Decision.VOID})
 _STUCK = "Paymo didn’t follow for a day."
 
@@ -51,6 +50,8 @@ async def _list_due(run: SweepRun) -> Sequence[int]:
         found = await exports.list_unsettled(session, run.connection)
         new = [each for each in found if each.decision is None]
         connection = await connections.get(session, run.connection.id)
+        if new:
+            await connections.wait_for_turn(session, connection)
         if len(new) > MOST_AT_ONCE or (connection.is_paused and new):
             for export in new:
                 await lifecycle.hold(session, export)

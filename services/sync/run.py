@@ -23,6 +23,7 @@ from services.store.notices import Notification
 from services.store.settled import PAYMENTS, Settled, settle
 from services.store.tables import Connection, Export, Payment, Schedule
 
+MOST_AT_ONCE = 3  # are followed without asking a person
 _MOST_NUMBERS = 10
 _BURST = 10  # more than these at once are also told in one line
 _NAMES = {
@@ -109,11 +110,7 @@ class SweepRun:
 
         The question stays one message, which counts those that come while it is open.
         """
-        facts = {
-            "count": len(held),
-            "numbers": [each.number for each in held[:_MOST_NUMBERS]],
-            "kind": "deleted or voided",
-        }
+        facts = held_facts(held)
         kind, now = NoticeKind.SYNC_PAUSED, self.now()
         asked = await settled.renew(session, self.connection, kind, facts, now)
         source = f"paused:{self.connection.id}:{max(each.id for each in held)}:{len(held)}"
@@ -152,6 +149,16 @@ class SweepRun:
         also = () if kind is NoticeKind.CAUGHT_UP else (self.connection.owner_id,)
         notification = Notification(kind, source, facts, also=also)
         await notices.enqueue(session, self.connection, notification, self.now())
+
+
+def held_facts(held: Sequence[Export]) -> dict[str, Any]:
+    """Return what the question about these says; its buttons decide about these alone."""
+    return {
+        "count": len(held),
+        "numbers": [each.number for each in held[:_MOST_NUMBERS]],
+        "kind": f"deleted or voided{' at once' if len(held) > MOST_AT_ONCE else ''}",
+        "export_ids": [each.id for each in held],
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,22 @@ from services.model.invoice import PaymentState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
-from services.store import audit, connections, exports, hooks, mirror, payments, schedules
+from services.model.wording import some_of
+from services.store import (
+    audit,
+    connections,
+    exports,
+    hooks,
+    mirror,
+    payments,
+    schedules,
+    settled,
+)
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.settled import DELETIONS, PAYMENTS, Settled, settle
 from services.store.tables import Connection, Export, Payment
+from services.sync.run import held_facts
 
 _Choose = Callable[[Session, Export], Awaitable[bool]]
 _FRESH = timedelta(minutes=1)  # a sweep costs calls
@@ -34,6 +45,14 @@ _MERGED = timedelta(seconds=2)
 _FIRST = timedelta(milliseconds=200)  # where nothing was swept just now
 _MARGIN = timedelta(milliseconds=10)
 _BROUGHT_BACK = "payment_brought_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a press decided about the invoices that the breaker holds."""
+
+    said: str
+    is_over: bool  # none is held any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,41 +111,85 @@ class SyncService:
         await self.work.nudge(Job.MIRROR, connection_id)
         return Asked(name, held_until=held_until)
 
-    async def apply_breaker(self, person: Person, connection_id: int) -> str:
-        """Follow in Paymo everything that the breaker holds."""
-        return await self._release(person, connection_id, is_applied=True)
+    async def apply_breaker(
+        self, person: Person, connection_id: int, shown: Collection[int] | None = None
+    ) -> Released:
+        """Follow Xero for those of the exports that the breaker holds that the person was shown.
 
-    async def keep_breaker(self, person: Person, connection_id: int) -> str:
-        """Keep in Paymo everything that the breaker holds."""
-        return await self._release(person, connection_id, is_applied=False)
+        Without `shown`, the button is older than the buttons that name them.
+        """
+        return await self._release(person, connection_id, shown, is_applied=True)
 
-    async def _release(self, person: Person, connection_id: int, *, is_applied: bool) -> str:
+    async def keep_breaker(
+        self, person: Person, connection_id: int, shown: Collection[int] | None = None
+    ) -> Released:
+        """Keep them in Paymo, likewise."""
+        return await self._release(person, connection_id, shown, is_applied=False)
+
+    async def _release(
+        self,
+        person: Person,
+        connection_id: int,
+        shown: Collection[int] | None,
+        *,
+        is_applied: bool,
+    ) -> Released:
         async with self.database.sessions.begin() as session:
             connection = await self._own(session, person, connection_id)
+            await connections.wait_for_turn(session, connection)
+            held = await exports.list_held(session, connection_id)
+            if shown is None:
+                shown = await _list_shown(session, connection, held)
             decided = [
                 each
-                for each in await exports.list_held(session, connection_id)
-                if await _decide(session, each, is_applied=is_applied)
+                for each in held
+                if each.id in shown and await _decide(session, each, is_applied=is_applied)
             ]
-            connection.is_paused = False
+            rest = [each for each in held if each.id not in shown]
+            connection.is_paused = bool(rest)
             what = "breaker_applied" if is_applied else "breaker_kept"
             await self._note(session, connection, decided, person, what)
-            done = "followed Xero" if is_applied else "kept them in Paymo"
-            said = Settled((NoticeKind.SYNC_PAUSED,), person.user_id, done)
-            await settle(session, connection, said, self.now())
+            done = _done_text(len(decided) if rest else 0, is_applied=is_applied)
+            over = Settled((NoticeKind.SYNC_PAUSED,), person.user_id, done)
+            await self._redraw(session, connection, over, rest, is_in_part=bool(decided))
         await self.work.nudge(Job.SWEEP, connection_id)
-        if not decided:
-            async with self.database.sessions() as session:
-                deeds = [
-                    await audit.find_last(session, connection, each)
-                    for each in ("breaker_applied", "breaker_kept")
-                ]
-            made = sorted((each for each in deeds if each), key=lambda each: each.id)
-            return audit.said_of(made) or "Somebody already decided."
+        if not decided and not rest:
+            return Released(await self._who_decided(connection), is_over=True)
         numbers = ", ".join(each.number for each in decided)
-        if is_applied:
-            return f"Paymo follows Xero now for {numbers}."
-        return f"Kept in Paymo: {numbers}."
+        said = (
+            f"Paymo follows Xero now for {numbers}." if is_applied else f"Kept in Paymo: {numbers}."
+        )
+        if rest:
+            said = f"{said if decided else 'Nothing decided.'} {_left_text(rest)}"
+        return Released(said, is_over=not rest)
+
+    async def _redraw(
+        self,
+        session: Session,
+        connection: Connection,
+        over: Settled,
+        rest: Sequence[Export],
+        *,
+        is_in_part: bool,
+    ) -> None:
+        """End the question, or have it ask about the rest and say what was decided."""
+        now = self.now()
+        if not rest:
+            await settle(session, connection, over, now)
+            return
+        facts = held_facts(rest)
+        if is_in_part:
+            facts["earlier"] = {"by": over.by, "what": over.what, "at": now.isoformat()}
+        await settled.renew(session, connection, NoticeKind.SYNC_PAUSED, facts, now)
+
+    async def _who_decided(self, connection: Connection) -> str:
+        async with self.database.sessions() as session:
+            deeds = [
+                await audit.find_last(session, connection, each)
+                for each in ("breaker_applied", "breaker_kept")
+            ]
+        made = sorted((each for each in deeds if each), key=lambda each: each.id)
+        return audit.said_of(made) or "Somebody already decided."
 
     async def bring_back(self, person: Person, payment_id: int) -> str:
         """Record in Paymo a payment that is left out: deleted there, or asked about."""
@@ -204,6 +267,32 @@ async def _why_not_brought_back(session: Session, payment: Payment) -> str:
         if each.what == _BROUGHT_BACK and each.after.get("payment_id") == payment.id
     ]
     return audit.said_of(deeds) or "Nothing to do: the payment is already where it belongs."
+
+
+async def _list_shown(
+    session: Session, connection: Connection, held: Sequence[Export]
+) -> Sequence[int]:
+    """Return what a button without ids was drawn for: nothing if its message was drawn since."""
+    asked = await settled.list_asked(session, connection, NoticeKind.SYNC_PAUSED)
+    is_drawn_since = any("export_ids" in each.facts for each in asked)
+    return [] if is_drawn_since else [each.id for each in held]
+
+
+def _done_text(count: int, *, is_applied: bool) -> str:
+    """Say what was decided: about so many of the invoices, or, with 0, about all of them."""
+    some = f"{count} invoice{'' if count == 1 else 's'}" if count else ""
+    if is_applied:
+        return f"followed Xero for {some}" if some else "followed Xero"
+    return f"kept {some or 'them'} in Paymo"
+
+
+def _left_text(rest: Sequence[Export]) -> str:
+    """Say what a press left alone, since its button wasn't drawn for that."""
+    is_one = len(rest) == 1
+    numbers = some_of([each.number for each in rest])
+    return (
+        f"{numbers} {'wasn’t' if is_one else 'weren’t'} part of that, and still wait{'s' * is_one}."
+    )
 
 
 async def _decide(session: Session, export: Export, *, is_applied: bool) -> bool:

@@ -276,6 +276,38 @@ async def test_many_deletions_at_once_wait_for_a_press(walk: Walk, button: str) 
     assert "breaker_" not in str(decided.blocks)
 
 
+async def test_a_press_decides_about_what_its_message_showed_and_the_rest_still_waits(
+    walk: Walk,
+) -> None:
+    await walk.connect()
+    for place in range(1, 6):
+        await walk.export(f"INV-{place}")
+    for place in range(1, 5):
+        walk.books.void(walk.in_xero(f"INV-{place}").invoice_id)
+    paused = await walk.notice("sync_paused")
+    on_screen = paused.blocks
+    walk.books.void(walk.in_xero("INV-5").invoice_id)
+    await walk.rewritten("sync_paused", "5 invoices were")
+    paused.blocks = on_screen  # the person is being asked whether they are sure
+
+    await press(walk, paused, "breaker_apply")
+    await walk.ephemeral("INV-5 wasn’t part of that, and still waits.")
+
+    left = await walk.rewritten("sync_paused", "1 invoice was deleted or voided* in")
+    said = text_in(left.blocks)
+    assert "INV-5. Unchanged in Paymo so far." in said
+    assert f"<@{walk.town.anna.id}> followed Xero for 4 invoices" in said
+    await walk.notice("invoice_voided", 4)
+    assert [walk.in_paymo(f"INV-{place}").status for place in range(1, 6)] == [
+        *["void"] * 4,
+        "draft",
+    ]
+
+    await press(walk, left, "breaker_keep")
+    await walk.ephemeral("Kept in Paymo: INV-5.")
+    await walk.without("breaker_keep", left)
+
+
 async def test_what_was_synced_a_moment_ago_promises_no_result(walk: Walk) -> None:
     await walk.connect(subscribe=False)
     await walk.type("sync")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handlers import blocks
-from handlers.buttons import button
+from handlers.buttons import breaker_buttons, button, held_in
 from handlers.notices.subscribed import intro_text
 from handlers.notices.text import text_of
 from handlers.notices.views import list_of, metadata_of, notice_blocks
@@ -252,6 +252,15 @@ def test_the_end_of_an_invoice_says_what_happened_on_both_sides(
     kind: NoticeKind, in_paymo: str, words: str
 ) -> None:
     assert words in text_of(samples.message(kind, in_paymo=in_paymo))
+
+
+def test_the_buttons_about_many_deletions_name_as_many_invoices_as_slack_takes() -> None:
+    [follow, keep] = breaker_buttons(7, range(100_000, 100_400))
+    connection_id, held = held_in(follow["value"])
+    assert follow["value"] == keep["value"]
+    assert (connection_id, held) == (7, list(range(100_000, 100_285)))
+    assert "Deletes or voids 285 invoices in Paymo" in follow["confirm"]["text"]["text"]
+    assert held_in("7") == (7, None)
 
 
 def test_what_cannot_be_undone_asks_first() -> None:

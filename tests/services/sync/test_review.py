@@ -104,7 +104,7 @@ async def test_of_two_who_decide_at_once_one_does(bridge: Bridge) -> None:
         bridge.sync.apply_breaker(ANNA, bridge.connection_id),
         bridge.sync.keep_breaker(ANNA, bridge.connection_id),
     )
-    assert sum(" already chose to " in each for each in said) == 1
+    assert sum(" already chose to " in each.said for each in said) == 1
 
 
 @dataclass(slots=True)

@@ -4,10 +4,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import select
 
 from handlers.notices.views import card_of
 from services.errors import ServiceError
 from services.model.invoice import InvoiceState, PaymentState
+from services.model.notice import NoticeKind
+from services.store.tables import Notice
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import bridge_of, exported, in_paymo, in_xero, paid
 
@@ -329,11 +332,31 @@ async def test_e51_ten_deletions_at_once_ask_a_person(bridge: Bridge, *, is_appl
     assert {each.status for each in invoices} == {"draft"}
     assert (await told(bridge))[-2:] == ["sync_paused", "sync_paused"]  # channel and owner
     decide = bridge.sync.apply_breaker if is_applied else bridge.sync.keep_breaker
-    await decide(ANNA, bridge.connection_id)
+    await decide(ANNA, bridge.connection_id, range(1, 11))
     await bridge.run()
     await bridge.look()
     assert {each.status for each in invoices} == {"void" if is_applied else "draft"}
     assert not (await bridge.connection()).is_paused
+
+
+@pytest.mark.parametrize("is_redrawn", [True, False])
+async def test_a_button_from_before_it_named_invoices_decides_only_for_its_own_message(
+    bridge: Bridge, *, is_redrawn: bool
+) -> None:
+    for number in range(2, 5):
+        await bridge.export_it(f"INV-{number}")
+    for invoice in list(bridge.xero.invoices.values()):
+        bridge.xero.books.void(invoice.invoice_id)
+    await bridge.look()
+    if not is_redrawn:
+        async with bridge.database.sessions.begin() as session:
+            asked = select(Notice).where(Notice.kind == NoticeKind.SYNC_PAUSED)
+            for each in await session.scalars(asked):
+                each.facts = {name: each.facts[name] for name in each.facts if name != "export_ids"}
+    released = await bridge.sync.keep_breaker(ANNA, bridge.connection_id)
+    assert released.is_over is not is_redrawn
+    assert ("Nothing decided. INV-1, INV-2, INV-3 and 1 more" in released.said) is is_redrawn
+    assert (await bridge.connection()).is_paused is is_redrawn
 
 
 async def test_e34_a_credit_note_is_recorded_by_its_name(bridge: Bridge) -> None:
