@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, TypedDict, Unpack
 
 from handlers import names
@@ -74,6 +75,11 @@ def _plainly(part: str | wording.Fact) -> str:
 def one_line(text: str) -> str:
     """Make outside text harmless, and keep it from breaking a list."""
     return escape(" ".join(text.split())) or _BLANK
+
+
+def amount(value: Decimal, currency: str, country: str) -> str:
+    """Write an amount as people of the organisation's country do; its currency is outside text."""
+    return escape(money.format_amount(value, currency, country))
 
 
 def day(on: date, country: str = "") -> str:
@@ -391,10 +397,3 @@ def _row(option: Option) -> Block:
         value=option.value[:_LONGEST_VALUE],
         description=plain(option.description, LONGEST_OPTION) if option.description else "",
     )
-
-
-# How an invoice arrives in Xero: asked in the export form and in the settings.
-STATUSES = (
-    Option("AUTHORISED", "Approved", "Xero takes payments on it"),
-    Option("DRAFT", "Draft", "Somebody approves it in Xero first"),
-)

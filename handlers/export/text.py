@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from handlers import blocks
 from handlers.blocks import (
     LONGEST_ALERT,
     counted,
     day,
-    escape,
     moment,
     one_line,
     render,
@@ -193,18 +193,13 @@ def amount_of(amount: Decimal | None, result: ExportResult) -> str:
     """Write an amount of the invoice's currency, or a dash where there is none."""
     if amount is None:
         return "–"
-    return escape(money.format_amount(amount, result.currency, result.country))
+    return blocks.amount(amount, result.currency, result.country)
 
 
 TAX_HELP = (
     "To add a rate in Xero: Accounting → Advanced → Tax rates → New tax rate. To give an account "
     "another rate: Accounting → Advanced → Chart of accounts → the account → Edit details → Tax."
 )
-
-
-def status_name(xero_status: str) -> str:
-    """Write Xero's status the way Xero's own pages do."""
-    return "Draft" if xero_status == "DRAFT" else "Approved"
 
 
 def dates_text(picture: InvoicePicture) -> str:
@@ -222,7 +217,7 @@ def totals_text(picture: InvoicePicture) -> str:
 
 def amount_in(picture: InvoicePicture, amount: Decimal) -> str:
     """Write an amount of this invoice."""
-    return escape(money.format_amount(amount, picture.currency, picture.country))
+    return blocks.amount(amount, picture.currency, picture.country)
 
 
 def line_cells(line: InvoiceLine, picture: InvoicePicture) -> tuple[str, str]:

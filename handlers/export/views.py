@@ -30,7 +30,6 @@ from handlers.export.text import (
     passed_text,
     result_text,
     route_text,
-    status_name,
     tax_hint,
     totals_text,
     untaxed_hint,
@@ -39,6 +38,7 @@ from handlers.export.text import (
 from handlers.notices.views import card_of
 from handlers.reply import export_view_of, telling_end
 from handlers.routing import Body, Note, chosen, number_in
+from handlers.settings.text import STATUSES, status_name
 from services.batch.table import BatchForm
 from services.export.forms import ExportForm
 from services.export.recording import ExportResult
@@ -157,7 +157,7 @@ def _fields(form: ExportForm) -> list[Block]:
         tells=True,
     )
     status = blocks.choice(
-        names.XERO_STATUS, "Status in Xero", blocks.STATUSES, form.xero_status, tells=True
+        names.XERO_STATUS, "Status in Xero", STATUSES, form.xero_status, tells=True
     )
     taxes = [*_tax_field(form), *_untaxed_field(form)]
     return [contact, account, *taxes, status, *_day_fields(form)]

@@ -10,7 +10,6 @@ from handlers import blocks
 from handlers.blocks import counted, day, escape, moment, one_line, render_line, shorten
 from handlers.buttons import UNDO_MEANS
 from handlers.export.text import check_line
-from services import money
 from services.explain.findings import Finding
 from services.explain.service import Explanation
 from services.explain.worklist import Owed, OwedInvoice
@@ -162,7 +161,7 @@ def _money(act: Done) -> str:
         value = Decimal(str(act.after.get("amount", "")))
     except ArithmeticError:
         return "an amount"
-    return escape(money.format_amount(value, act.currency, act.country))
+    return blocks.amount(value, act.currency, act.country)
 
 
 def _reason(act: Done) -> str:
@@ -355,10 +354,9 @@ def _lines(invoices: Sequence[OwedInvoice], country: str) -> list[str]:
 
 def _line(invoice: OwedInvoice, country: str) -> str:
     is_open = invoice.left > 0
-    amount = money.format_amount(
-        invoice.left if is_open else invoice.total, invoice.currency, country
-    )
-    said = [f"• {_name(invoice.number)}", _name(invoice.client), escape(amount)]
+    worth = invoice.left if is_open else invoice.total
+    amount = blocks.amount(worth, invoice.currency, country)
+    said = [f"• {_name(invoice.number)}", _name(invoice.client), amount]
     if invoice.due_on is not None and is_open:
         late = counted(invoice.days_late, "day")
         by = f", overdue by {late}" if invoice.days_late > 0 else ""
@@ -370,9 +368,7 @@ def _sums(invoices: Sequence[OwedInvoice], country: str) -> str:
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for each in invoices:
         sums[each.currency] += each.left
-    return listed(
-        [escape(money.format_amount(total, name, country)) for name, total in sorted(sums.items())]
-    )
+    return listed([blocks.amount(total, name, country) for name, total in sorted(sums.items())])
 
 
 def _name(text: str) -> str:

@@ -1,9 +1,19 @@
-"""The sentences about a channel's subscription."""
+"""The sentences about a channel's subscription, and where it is managed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
-from handlers.blocks import LONGEST_OPTION, channel, counted, moment, one_line, render, shorten
+from handlers.blocks import (
+    LONGEST_OPTION,
+    channel,
+    counted,
+    escape,
+    moment,
+    one_line,
+    render,
+    shorten,
+)
 from handlers.names import BOT
 from handlers.slack import Sharing
 from services import money
@@ -23,7 +33,16 @@ ASK = {
 MINIMUM_MEANS = "In the invoice's own currency. Failures and deletions are always sent."
 STILL_PAUSED = "Its notifications stay paused."
 NO_AMOUNT = "Type an amount, such as 500."
+_MANAGE = "Manage notifications"
 INVITE = f"If this channel is private, type `/invite {BOT}` so that the app can post."
+
+
+def manage_text(team_id: str, app_id: str) -> str:
+    """Lead to the app's Home, where notifications are chosen, or say what to type."""
+    if not team_id or not app_id:
+        return f"{_MANAGE}: `/paymo-xero subscribe`"
+    query = urlencode({"team": team_id, "id": app_id, "tab": "home"})
+    return f"<slack://app?{escape(query)}|{_MANAGE}>"
 
 
 def intro_text(listening: Listening) -> str:

@@ -1,16 +1,16 @@
 """The text of each kind of notification, safe whatever names are in it."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
-from handlers.blocks import counted, day, escape, moment, one_line, render, render_line
+from handlers import blocks
+from handlers.blocks import counted, day, escape, moment, one_line, render
 from handlers.notices.subscribed import pausing_text
-from handlers.reconcile.text import digest_text
+from handlers.reconcile.text import digest_text, drift_text, edited_text, invoice_text, sums_text
 from handlers.settings.text import (
     access_asked_text,
     answered_text,
@@ -18,9 +18,8 @@ from handlers.settings.text import (
     owner_text,
     welcome_text,
 )
-from services import money
 from services.model.notice import MOST_DAYS_LATE, NoticeKind
-from services.model.wording import listed, situated
+from services.model.wording import listed, some_of
 from services.notices.delivery import Message
 
 Facts = dict[str, Any]
@@ -43,10 +42,7 @@ _SIGNS = {
     "paid": "💰",
 }
 _OWED = frozenset({"open", "part_paid", "different"})
-_MOST_NAMED = 3
-_ROUNDING = "rounding"
-_MANAGE = "Manage notifications"
-# What needs no more than its facts, written by `_said`.
+# What needs no more than its facts, written by `_fact`.
 _SENTENCES = {
     NoticeKind.EXPORT_FAILED: "⛔ *Not exported* to {organisation}: {invoice}.\n{reason}",
     NoticeKind.EXPORT_ASKED: "⚠️ *Not exported automatically* to {organisation}: {invoice}. It was "
@@ -69,20 +65,16 @@ _SENTENCES = {
     NoticeKind.INVOICE_UNDONE: "🗑️ {by} undid the export of {invoice}. It was {how} in "
     "{organisation}, and Paymo keeps it.",
 }
-
-
-def manage_text(team_id: str, app_id: str) -> str:
-    """Lead to the app's Home, where notifications are chosen, or say what to type."""
-    if not team_id or not app_id:
-        return f"{_MANAGE}: `/paymo-xero subscribe`"
-    query = urlencode({"team": team_id, "id": app_id, "tab": "home"})
-    return f"<slack://app?{escape(query)}|{_MANAGE}>"
+# A fact in such a sentence; of people as ids, and of our own sentences, which are rendered.
+_FACT = re.compile(r"\{(\w+)\}")
+_PEOPLE = frozenset({"by", "owner"})
+_RENDERED = frozenset({"reason", "problem"})
 
 
 def text_of(message: Message) -> str:
     """Return the notice's text, and who settled since what it asked for."""
     done = message.facts.get("done") or message.facts.get("earlier")
-    return f"{_happened(message)}{settled_text(done)}"
+    return f"{_event_text(message)}{settled_text(done)}"
 
 
 def settled_text(settled: Facts | None) -> str:
@@ -90,42 +82,30 @@ def settled_text(settled: Facts | None) -> str:
     if not settled:
         return ""
     who = f"<@{settled['by']}>" if settled["by"] else "The app"
-    when = moment(datetime.fromisoformat(settled["at"]))
-    return f"\n{who} {one_line(settled['what'])} · {when}"
+    return f"\n{who} {one_line(settled['what'])} · {_moment(settled, 'at')}"
 
 
-def _happened(message: Message) -> str:
+def _event_text(message: Message) -> str:
     facts = {"xero_invoice_id": message.metadata.get("xero_invoice_id", "")} | message.facts
     if sentence := _SENTENCES.get(message.kind):
-        return re.sub(r"\{(\w+)\}", lambda found: _said(found[1], facts), sentence)
+        return _FACT.sub(lambda found: _fact(found[1], facts), sentence)
     return _TEXTS[message.kind](facts)
 
 
-def _said(name: str, facts: Facts) -> str:
+def _fact(name: str, facts: Facts) -> str:
     """Write a fact as a sentence has it, harmless whatever it holds."""
     if name == "invoice":
-        return f"{_invoice(facts)}, {amount(facts, 'total')}"
+        return f"{invoice_text(facts)}, {amount(facts, 'total')}"
     value = facts[name]
     if name == "count":
         return f"{counted(value, 'invoice')} {'was' if value == 1 else 'were'}"
     if name == "numbers":
-        return _some([one_line(str(each)) for each in value], facts.get("count") or len(value))
-    if name in {"by", "owner"}:
+        return some_of([one_line(str(each)) for each in value], facts.get("count") or 0)
+    if name in _PEOPLE:
         return f"<@{value}>"
-    if name in {"reason", "problem"}:
+    if name in _RENDERED:
         return render(value)
-    return moment(datetime.fromisoformat(value)) if name == "since" else one_line(str(value))
-
-
-def _some(named: Sequence[str], count: int) -> str:
-    """Name the first few of so many."""
-    more = count - _MOST_NAMED
-    return listed([*named[:_MOST_NAMED], f"{more} more"] if more > 0 else named)
-
-
-def _invoice(facts: Facts) -> str:
-    """Name an invoice with its client, as "INV-2041 (Lighthouse Coffee)"."""
-    return f"{one_line(facts['number'])} ({one_line(facts['client'])})"
+    return _moment(facts, name) if name == "since" else one_line(str(value))
 
 
 def amount(facts: Facts, name: str) -> str:
@@ -133,13 +113,21 @@ def amount(facts: Facts, name: str) -> str:
     value = facts.get(name)
     if not value:
         return "–"
-    return escape(money.format_amount(Decimal(value), facts["currency"], facts["country"]))
+    return blocks.amount(Decimal(value), facts["currency"], facts["country"])
+
+
+def _day(facts: Facts, name: str) -> str:
+    return day(date.fromisoformat(facts[name]), facts["country"])
+
+
+def _moment(facts: Facts, name: str) -> str:
+    return moment(datetime.fromisoformat(facts[name]))
 
 
 def _exported(facts: Facts) -> str:
-    state, edited = facts.get("state", "open"), edited_line(facts.get("edited_in") or [])
+    state, edited = facts.get("state", "open"), edited_text(facts.get("edited_in") or [])
     said = [
-        f"{'⚠️' if edited else _SIGNS.get(state, '✅')} *{_status(state, facts)}*",
+        f"{'⚠️' if edited else _SIGNS.get(state, '✅')} *{_state_name(state, facts)}*",
         one_line(facts["number"]),
         one_line(facts["client"]),
         amount(facts, "total"),
@@ -153,7 +141,7 @@ def _exported(facts: Facts) -> str:
     return "\n".join(filter(None, [" · ".join(said), edited]))
 
 
-def _status(state: str, facts: Facts) -> str:
+def _state_name(state: str, facts: Facts) -> str:
     if state == "different":
         state = "draft" if facts.get("xero_status") == "DRAFT" else "open"
     return _STATES.get(state, state)
@@ -173,13 +161,11 @@ def card_lines(facts: Facts) -> list[str]:
     by = f" by <@{facts['by']}>" if facts.get("by") else ""
     if facts.get("on_order_of"):
         by = f" automatically (turned on by <@{facts['on_order_of']}>)"
-    when = ""
-    if facts.get("exported_at"):
-        when = f" · {moment(datetime.fromisoformat(facts['exported_at']))}"
+    when = f" · {_moment(facts, 'exported_at')}" if facts.get("exported_at") else ""
     way = "Linked to the invoice in" if facts.get("is_linked") else "Exported to"
     said = [f"{way} {one_line(facts['organisation'])}{by}{when}"]
     if facts.get("approved_by"):
-        when = moment(datetime.fromisoformat(facts["approved_at"]))
+        when = _moment(facts, "approved_at")
         said.append(f"Approved by <@{facts['approved_by']}> · {when}")
     if facts.get("number_left_out"):
         said.append(f"Number in Xero: {one_line(facts['xero_number'])}")
@@ -188,22 +174,18 @@ def card_lines(facts: Facts) -> list[str]:
     return said
 
 
-def _what(facts: Facts) -> str:
+def _settlement(facts: Facts) -> str:
     """Name what settled a part of the invoice; a credit is never called a payment."""
     if facts.get("kind") in {None, "payment"}:
         return f"The payment of {amount(facts, 'amount')}"
     return f"{one_line(facts.get('label') or 'A credit')} ({amount(facts, 'amount')})"
 
 
-def _came(facts: Facts) -> str:
+def _arrival(facts: Facts) -> str:
     """Say what came, for which invoice and of which day."""
     is_payment = facts.get("kind") in {None, "payment"}
-    what = f"{amount(facts, 'amount')} received" if is_payment else f"{_what(facts)} applied"
-    return f"*{what}* {'for' if is_payment else 'to'} {_invoice(facts)}, {_dated(facts)}"
-
-
-def _day(facts: Facts, name: str) -> str:
-    return day(date.fromisoformat(facts[name]), facts["country"])
+    what = f"{amount(facts, 'amount')} received" if is_payment else f"{_settlement(facts)} applied"
+    return f"*{what}* {'for' if is_payment else 'to'} {invoice_text(facts)}, {_dated(facts)}"
 
 
 def _dated(facts: Facts) -> str:
@@ -212,26 +194,27 @@ def _dated(facts: Facts) -> str:
 
 def _received(facts: Facts) -> str:
     if facts.get("gone"):
-        return f"⚠️ {_came(facts)}. The invoice is gone from Paymo, so Paymo didn't record it."
+        return f"⚠️ {_arrival(facts)}. The invoice is gone from Paymo, so Paymo didn't record it."
     if facts.get("asked"):
-        said = f"⚠️ {_came(facts)}. *Paymo didn't record it.* {render(facts['asked'])}"
+        said = f"⚠️ {_arrival(facts)}. *Paymo didn't record it.* {render(facts['asked'])}"
         return " ".join(filter(None, [said, _reminder(facts)]))
     if facts.get("waits"):
-        said = f"⚠️ {_came(facts)}. *Paymo hasn't recorded it yet.* We'll keep trying."
+        said = f"⚠️ {_arrival(facts)}. *Paymo hasn't recorded it yet.* We'll keep trying."
         return f"{said} {_reminder(facts)}"
     if facts.get("changed_from"):
-        return f"💰 {_changed(facts)}. {_left(facts)}"
+        return f"💰 {_edit(facts)}. {_remainder(facts)}"
     warned = _reminder(facts, "Paymo doesn't record it, and")
-    return " ".join(filter(None, [f"💰 {_came(facts)}.", _left(facts), _short(facts), warned]))
+    sentences = [f"💰 {_arrival(facts)}.", _remainder(facts), _difference(facts), warned]
+    return " ".join(filter(None, sentences))
 
 
-def _changed(facts: Facts) -> str:
+def _edit(facts: Facts) -> str:
     """Say what was edited in Xero: the amount, the day, or nothing that Paymo has."""
     before, now = amount(facts, "changed_from"), amount(facts, "amount")
     what = f"Changed in Xero from {before} to {now}" if before != now else f"{now} changed in Xero"
     is_moved = facts.get("dated_before", facts["paid_on"]) != facts["paid_on"]
     instead = f" instead of {_day(facts, 'dated_before')}" if is_moved else ""
-    return f"*{what}* for {_invoice(facts)}, {_dated(facts)}{instead}"
+    return f"*{what}* for {invoice_text(facts)}, {_dated(facts)}{instead}"
 
 
 def _reminder(facts: Facts, said: str = "Until it does, Paymo") -> str:
@@ -244,41 +227,44 @@ def _reminder(facts: Facts, said: str = "Until it does, Paymo") -> str:
     return f"{said} may still remind the client about this invoice{when}."
 
 
-def _short(facts: Facts) -> str:
+def _difference(facts: Facts) -> str:
     """Say by how much the copy in Paymo is not what Xero has, and why."""
-    short, over = facts.get("short_by"), facts.get("over_by")
     if facts.get("is_rounding"):
-        rounded = amount(facts, "short_by" if short else "over_by")
+        rounded = amount(facts, "short_by" if facts.get("short_by") else "over_by")
         return f"The difference of {rounded} is Xero's rounding."
-    if over:
+    if facts.get("over_by"):
         more = amount(facts, "over_by")
         return f"Paymo has {more} more: the difference that somebody accepted after the export."
-    said = "Paymo recorded {} less: it doesn't accept more than is open."
-    return said.format(amount(facts, "short_by")) if short else ""
+    if facts.get("short_by"):
+        less = amount(facts, "short_by")
+        return f"Paymo recorded {less} less: it doesn't accept more than is open."
+    return ""
 
 
-def _left(facts: Facts) -> str:
-    left = "" if facts.get("is_paid") else f"{amount(facts, 'left')} of {amount(facts, 'total')}"
-    return f"{left} left." if left else "Paid in full."
+def _remainder(facts: Facts) -> str:
+    """Say how much of the invoice is left to pay."""
+    if facts.get("is_paid"):
+        return "Paid in full."
+    return f"{amount(facts, 'left')} of {amount(facts, 'total')} left."
 
 
 def _removed(facts: Facts) -> str:
-    about = f"{_invoice(facts)}, {_dated(facts)}"
+    about = f"{invoice_text(facts)}, {_dated(facts)}"
     if facts.get("by_person_in_paymo"):
-        return f"⚠️ *{_what(facts)} was deleted in Paymo:* {about}. It stays in Xero."
+        return f"⚠️ *{_settlement(facts)} was deleted in Paymo:* {about}. It stays in Xero."
     if facts.get("is_stuck"):
         return (
-            f"⚠️ *{_what(facts)} was removed in Xero:* {about}. It still counts in Paymo: we tried "
-            "for a day to delete it there. Delete it by hand."
+            f"⚠️ *{_settlement(facts)} was removed in Xero:* {about}. It still counts in Paymo: "
+            "we tried for a day to delete it there. Delete it by hand."
         )
     return (
-        f"🗑️ *{_what(facts)} was removed* in Xero and in Paymo: {about}. "
+        f"🗑️ *{_settlement(facts)} was removed* in Xero and in Paymo: {about}. "
         f"{amount(facts, 'left')} is outstanding again."
     )
 
 
 def _ended(what: str, facts: Facts) -> str:
-    invoice = f"{_invoice(facts)}, {amount(facts, 'total')}"
+    invoice = f"{invoice_text(facts)}, {amount(facts, 'total')}"
     endings = {
         "deleted": f"🗑️ *Deleted in Paymo:* {invoice}. It was {what} in Xero.",
         "void": f"🗑️ *Voided in Paymo:* {invoice}. It was {what} in Xero.",
@@ -301,12 +287,12 @@ def _why_asked(facts: Facts) -> str:
     return " ".join([*said, "Paymo keeps it until somebody decides."])
 
 
-def _made_again(facts: Facts) -> str:
+def _restored(facts: Facts) -> str:
     lost = [f"• {one_line(each)}" for each in (facts.get("lost") or "").split("\n") if each]
     kept = [render(facts["kept"])] if facts.get("kept") else []
     said = (
-        f"✅ <@{facts['by']}> restored {_invoice(facts)}, {amount(facts, 'total')}, in Paymo with "
-        f"{listed(['its lines', 'taxes', 'payments', *kept])}."
+        f"✅ <@{facts['by']}> restored {invoice_text(facts)}, {amount(facts, 'total')}, in Paymo "
+        f"with {listed(['its lines', 'taxes', 'payments', *kept])}."
     )
     return "\n".join([said, *lost])
 
@@ -318,66 +304,13 @@ def _caught_up(facts: Facts) -> str:
     return f"💰 Catching up: {said} from {organisation}. Each has its own notification."
 
 
-def drift_text(facts: Facts) -> str:
-    """Say what differs, or that it does not any more, or that somebody updated Xero."""
-    invoice, organisation = _invoice(facts), one_line(facts["organisation"])
-    differences = facts.get("differences") or []
-    if facts.get("by"):
-        return (
-            f"✅ <@{facts['by']}> updated {invoice} in {organisation} to match Paymo.\n"
-            f"{_listed(facts)}"
-        ).rstrip()
-    side = one_line(facts["side"])
-    if facts.get("is_shared"):
-        return f"✅ {invoice} was changed the same way in Paymo and in Xero. Both agree again."
-    if not differences:
-        return f"✅ In {side}, {invoice} is back to how it was exported."
-    if [name for name, _, _ in differences] == [_ROUNDING] and not facts.get("more"):
-        by = _value(differences[0][2], facts)
-        return (
-            f"{invoice} is rounded by {by} in {organisation}. Paymo keeps its own total, and "
-            "still records payments."
-        )
-    verb = "edited in Paymo" if side == "Paymo" else "changed in Xero"
-    said = f"⚠️ {invoice} was *{verb}* after its export to {organisation}.\n{_listed(facts)}"
-    other = "Xero" if side == "Paymo" else "Paymo"
-    return f"{said}\n{other} stays as it is. {render(facts.get('advice', ''))}".rstrip()
-
-
-def edited_line(sides: list[str]) -> str:
-    """Say in a line of the invoice's card where it was edited since, or nothing."""
-    if not sides:
-        return ""
-    verbs = {"Paymo": "edited in Paymo", "Xero": "changed in Xero"}
-    said = " and ".join(verbs[each] for each in sides if each in verbs)
-    return f"It was {said} after its export, so the two differ."
-
-
-def _listed(facts: Facts) -> str:
-    said = [
-        f"• {one_line(name)}: {_value(was, facts)} → {_value(now, facts)}"
-        for name, was, now in facts.get("differences") or []
-    ]
-    if facts.get("more"):
-        said.append(f"• and {facts['more']} more")
-    return "\n".join(said)
-
-
-def _value(text: str, facts: Facts) -> str:
-    return render_line(situated(text, facts["country"]))
-
-
 def _batch(facts: Facts) -> str:
     """Sum up what a batch exported."""
-    sums = [
-        escape(money.format_amount(Decimal(each), currency, facts["country"]))
-        for currency, each in facts["sums"].items()
-    ]
     by, organisation = f"<@{facts['by']}>", one_line(facts["organisation"])
-    numbers = _some([one_line(each) for each in facts["numbers"]], facts["count"])
+    numbers = some_of([one_line(each) for each in facts["numbers"]], facts["count"])
     failed = f" {facts['failed']} failed." if facts["failed"] else ""
     what = f"✅ *{counted(facts['count'], 'invoice')} exported* to {organisation} by {by}"
-    return f"{what}: {listed(sums)}.\n{numbers}.{failed}"
+    return f"{what}: {sums_text(facts['sums'], facts['country'])}.\n{numbers}.{failed}"
 
 
 _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
@@ -387,7 +320,7 @@ _TEXTS: dict[NoticeKind, Callable[[Facts], str]] = {
     NoticeKind.PAYMENT_REMOVED: _removed,
     NoticeKind.INVOICE_DELETED: partial(_ended, "deleted"),
     NoticeKind.INVOICE_VOIDED: partial(_ended, "voided"),
-    NoticeKind.INVOICE_RESTORED: _made_again,
+    NoticeKind.INVOICE_RESTORED: _restored,
     NoticeKind.INVOICE_DRIFTED: drift_text,
     NoticeKind.CAUGHT_UP: _caught_up,
     NoticeKind.DIGEST: digest_text,

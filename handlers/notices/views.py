@@ -6,8 +6,14 @@ from typing import Any
 from handlers import blocks, names
 from handlers.blocks import Block, one_line
 from handlers.buttons import breaker_buttons, button, buttons, open_links
-from handlers.notices.subscribed import MINIMUM_MEANS, list_text, paused_text, resume_hint
-from handlers.notices.text import Facts, card_lines, manage_text, settled_text, text_of
+from handlers.notices.subscribed import (
+    MINIMUM_MEANS,
+    list_text,
+    manage_text,
+    paused_text,
+    resume_hint,
+)
+from handlers.notices.text import Facts, card_lines, settled_text, text_of
 from handlers.reconcile.text import is_fine
 from handlers.reconcile.views import digest_blocks, link_button
 from handlers.routing import Note

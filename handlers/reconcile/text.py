@@ -1,4 +1,4 @@
-"""The sentences of a comparison, and of a channel's digest."""
+"""The sentences of a comparison, of an invoice edited after its export, and of a digest."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from handlers import blocks
-from handlers.blocks import counted, day, escape, one_line, shorten
+from handlers.blocks import counted, day, one_line, render, render_line, shorten
 from services import money
 from services.compare import Mismatch
-from services.model.wording import listed, some_of
+from services.model.wording import listed, situated, some_of
 from services.reconcile.relinking import Relinkable
 from services.reconcile.report import Begun, Outcome, Report
 
@@ -24,7 +24,8 @@ AGES = ("not due yet", "1–30 days overdue", "31–60 days overdue", "over 60 d
 Facts = dict[str, Any]
 _LONGEST = 3900
 _LONGEST_NAME = 60
-_MOST_NAMED, _MOST_NUMBERS = 5, 3
+_MOST_NAMED = 5
+_ROUNDING = "rounding"
 
 
 def begun_text(begun: Begun) -> str:
@@ -168,12 +169,12 @@ def _sum_line(name: str, group: Facts, what: str, country: str) -> str:
 
 def sums_text(sums: dict[str, str], country: str) -> str:
     """Write amounts of several currencies."""
-    return listed([escape(amount_of(each, name, country)) for name, each in sums.items()])
+    return listed([amount_of(each, name, country) for name, each in sums.items()])
 
 
 def amount_of(amount: str, currency: str, country: str) -> str:
     """Write an amount of a digest."""
-    return money.format_amount(Decimal(amount), currency, country)
+    return blocks.amount(Decimal(amount), currency, country)
 
 
 def _overdue(facts: Facts) -> list[str]:
@@ -183,7 +184,7 @@ def _overdue(facts: Facts) -> list[str]:
         return ["*Overdue:* nothing"]
     lines = [
         f"• {_name(each['number'])} · {_name(each['client'])} · "
-        f"{escape(amount_of(each['amount'], each['currency'], country))} · due "
+        f"{amount_of(each['amount'], each['currency'], country)} · due "
         f"{day(date.fromisoformat(each['due_on']), country)}"
         for each in group["first"][:_MOST_NAMED]
     ]
@@ -234,16 +235,14 @@ def _missing(facts: Facts) -> list[str]:
 
 
 def _numbers(group: Facts) -> str:
-    numbers = [_name(each["number"]) for each in group["first"][:_MOST_NUMBERS]]
-    more = group["count"] - len(numbers)
-    return listed([*numbers, f"{more} more"] if more else numbers)
+    return some_of([_name(each["number"]) for each in group["first"]], group["count"])
 
 
 def picture_lines(facts: Facts) -> list[str]:
     """Say in words what the pictures of a digest show."""
     country = facts["country"]
     owed = [
-        f"{escape(amount_of(each, name, country))} {age}"
+        f"{amount_of(each, name, country)} {age}"
         for name, amounts in facts["ages"].items()
         for each, age in zip(amounts, AGES, strict=True)
         if Decimal(each)
@@ -297,3 +296,58 @@ def found_lines(found: Relinkable) -> list[str]:
         )
         if each
     ]
+
+
+def invoice_text(facts: Facts) -> str:
+    """Name an invoice with its client, as "INV-2041 (Lighthouse Coffee)"."""
+    return f"{one_line(facts['number'])} ({one_line(facts['client'])})"
+
+
+def drift_text(facts: Facts) -> str:
+    """Say what differs, or that it does not any more, or that somebody updated Xero."""
+    invoice, organisation = invoice_text(facts), one_line(facts["organisation"])
+    differences = facts.get("differences") or []
+    if facts.get("by"):
+        return (
+            f"✅ <@{facts['by']}> updated {invoice} in {organisation} to match Paymo.\n"
+            f"{_difference_lines(facts)}"
+        ).rstrip()
+    side = one_line(facts["side"])
+    if facts.get("is_shared"):
+        return f"✅ {invoice} was changed the same way in Paymo and in Xero. Both agree again."
+    if not differences:
+        return f"✅ In {side}, {invoice} is back to how it was exported."
+    if [name for name, _, _ in differences] == [_ROUNDING] and not facts.get("more"):
+        by = _shown(differences[0][2], facts)
+        return (
+            f"{invoice} is rounded by {by} in {organisation}. Paymo keeps its own total, and "
+            "still records payments."
+        )
+    verb = "edited in Paymo" if side == "Paymo" else "changed in Xero"
+    said = f"⚠️ {invoice} was *{verb}* after its export to {organisation}."
+    other = "Xero" if side == "Paymo" else "Paymo"
+    then = f"{other} stays as it is. {render(facts.get('advice', ''))}".rstrip()
+    return "\n".join([said, _difference_lines(facts), then])
+
+
+def edited_text(sides: list[str]) -> str:
+    """Say in a line of the invoice's card where it was edited since, or nothing."""
+    if not sides:
+        return ""
+    verbs = {"Paymo": "edited in Paymo", "Xero": "changed in Xero"}
+    said = " and ".join(verbs[each] for each in sides if each in verbs)
+    return f"It was {said} after its export, so the two differ."
+
+
+def _difference_lines(facts: Facts) -> str:
+    said = [
+        f"• {one_line(name)}: {_shown(was, facts)} → {_shown(now, facts)}"
+        for name, was, now in facts.get("differences") or []
+    ]
+    if facts.get("more"):
+        said.append(f"• and {facts['more']} more")
+    return "\n".join(said)
+
+
+def _shown(text: str, facts: Facts) -> str:
+    return render_line(situated(text, facts["country"]))

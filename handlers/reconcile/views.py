@@ -13,7 +13,6 @@ from handlers.reconcile.text import (
     OWED,
     RECEIVED,
     Facts,
-    amount_of,
     below_texts,
     digest_lines,
     finding_text,
@@ -22,6 +21,7 @@ from handlers.reconcile.text import (
     report_text,
 )
 from handlers.slack import CSVFile
+from services import money
 from services.model.actions import Action
 from services.reconcile.report import Outcome, Report, Row, Side
 
@@ -200,7 +200,7 @@ def _words(text: str) -> Block:
 
 def _figure(amount: str, currency: str, country: str) -> Block:
     """Return a cell: what Slack sorts by, and how it is written."""
-    written = amount_of(amount, currency, country)
+    written = money.format_amount(Decimal(amount), currency, country)
     return {"type": "raw_number", "value": _whole(amount), "text": written}
 
 

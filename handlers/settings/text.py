@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
-from handlers.blocks import day, escape, one_line, render
+from handlers import blocks
+from handlers.blocks import day, one_line, render
 from handlers.routing import Body
-from services import money
 from services.model.people import Option, Role
 from services.settings.service import SettingsForm
 
@@ -21,6 +21,11 @@ _BEGIN_MEANS = (
 ROLES = (
     Option(Role.VIEWER.word, "As viewer", "Sees invoices and payments"),
     Option(Role.EXPORTER.word, "As exporter", "Exports, undoes, matches, syncs"),
+)
+# How an invoice arrives in Xero: asked in the export form, too.
+STATUSES = (
+    Option("AUTHORISED", "Approved", "Xero takes payments on it"),
+    Option("DRAFT", "Draft", "Somebody approves it in Xero first"),
 )
 VOID = (
     Option("void", "Void in Paymo", "The same as in Xero, and it can be undone"),
@@ -130,9 +135,8 @@ def _approval_lines(facts: Body) -> Iterator[str]:
     if facts.get("links_to"):
         yield "No new invoice: it's linked to the one in Xero with this number."
     new = " (new in Xero)" if facts.get("is_new_contact") else ""
-    status = "Draft" if facts["xero_status"] == "DRAFT" else "Approved"
     yield f"Contact: {one_line(facts['contact'])}{new}"
-    tax = _worth(facts, facts["tax"])
+    tax, status = _worth(facts, facts["tax"]), status_name(facts["xero_status"])
     yield f"Account: {one_line(facts['account'])} · tax {tax} · as *{status}*"
     days = (("Dated", facts["dated"]), ("due", facts["due"]))
     said = [f"{word} {day(date.fromisoformat(on), facts['country'])}" for word, on in days if on]
@@ -148,10 +152,15 @@ def _approval_lines(facts: Body) -> Iterator[str]:
         yield "Its tax differs from the account's tax in Xero."
 
 
+def status_name(xero_status: str) -> str:
+    """Write the status an invoice arrives with the way Xero's own pages do."""
+    return "Draft" if xero_status == "DRAFT" else "Approved"
+
+
 def _worth(facts: Body, amount: str) -> str:
     if not amount:
         return "–"
-    return escape(money.format_amount(Decimal(amount), facts["currency"], facts["country"]))
+    return blocks.amount(Decimal(amount), facts["currency"], facts["country"])
 
 
 def _pair(facts: Body) -> str:

@@ -16,6 +16,7 @@ from handlers.settings.text import (
     OWNER_HINT,
     PDF,
     ROLES,
+    STATUSES,
     UNTAXED_HINT,
     VIEWERS_HINT,
     VOID,
@@ -113,9 +114,7 @@ def settings_view(form: SettingsForm) -> Block:
             optional=True,
         ),
         *_people(form),
-        blocks.choice(
-            names.XERO_STATUS, "Invoices arrive in Xero as", blocks.STATUSES, form.xero_status
-        ),
+        blocks.choice(names.XERO_STATUS, "Invoices arrive in Xero as", STATUSES, form.xero_status),
         blocks.choice(names.VOID_MEANS, "When an invoice is voided in Xero", VOID, form.void_means),
         blocks.choice(
             names.CREDITS,

@@ -151,11 +151,10 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(before)} and {last}" if before else last
 
 
-def some_of(names: Sequence[str]) -> str:
-    """The first few of these names, and how many more there are."""
-    more = len(names) - _MOST_NAMED
-    *first, last = [*names[:_MOST_NAMED], f"{more} more"] if more > 0 else names or [""]
-    return f"{', '.join(first)} and {last}" if first else last
+def some_of(names: Sequence[str], count: int = 0) -> str:
+    """The first few of these names, and how many more there are: `count` says of how many."""
+    more = (count or len(names)) - _MOST_NAMED
+    return listed([*names[:_MOST_NAMED], f"{more} more"] if more > 0 else names)
 
 
 def _fact(kind: str, value: str) -> str:
