@@ -39,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 _NOW = timedelta(0)
 _FRESH = timedelta(minutes=1)
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # before any invoice of the app
 _HELD = re.compile(
     r"already|unique|assigned|another contact|archived|exist|in use|duplicat", re.IGNORECASE
 )
@@ -60,8 +61,10 @@ class ExistingInvoices:
         """
         xero = self._client(connection)
         number, reference = _sent(export, "InvoiceNumber"), _sent(export, "Reference")
+        # By Xero's own clock, too: ours may be far ahead.
+        times = (export.requested_at, export.sent_at, connection.cursor or _EARLIEST)
         try:
-            since = min(export.requested_at, export.sent_at or export.requested_at) - CLOCKS_DIFFER
+            since = min(filter(None, times)) - CLOCKS_DIFFER
             found = await xero.find_own(number, reference, since)
         except (Rejected, NotFound) as refusal:
             raise _unfindable(connection, export) from refusal

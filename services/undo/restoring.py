@@ -29,7 +29,16 @@ from services.model.jobs import Job, TaskState
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget, Said
 from services.model.wording import Command, Typed, listed
-from services.store import audit, connections, exports, leases, notices, numbered, schedules
+from services.store import (
+    audit,
+    connections,
+    exports,
+    leases,
+    mirror,
+    notices,
+    numbered,
+    schedules,
+)
 from services.store.audit import AuditNote
 from services.store.engine import Database
 from services.store.tables import Task
@@ -148,7 +157,7 @@ class RestoreStep(ExportTaskStep):
         known = about.task.data.get(_MADE)
         if known is None and about.task.data.get("is_sent"):
             paymo = self._paymo(about)
-            found = await paymo.headers(updated_since=about.task.asked_at - CLOCKS_DIFFER)
+            found = await paymo.headers(updated_since=await self._before(about))
             if paymo.left_out:  # one that cannot be read might be what is looked for
                 raise Unavailable(f"Part of {paymo.left_out[0]} can't be read. Check it there.")
             known = next(
@@ -168,6 +177,12 @@ class RestoreStep(ExportTaskStep):
             leases.settle(about.task)
         await self.note(about, **{_MADE: known})
         return await self._paymo(about).invoice(known)
+
+    async def _before(self, about: Assignment) -> datetime | None:
+        """Return a time before it was asked for, by Paymo's clock too: ours may be far ahead."""
+        async with self.database.sessions() as session:
+            newest = await mirror.newest_header(session, about.connection.id)
+        return min(about.task.asked_at, newest) - CLOCKS_DIFFER if newest is not None else None
 
     async def _create(self, about: Assignment, former: Invoice) -> Invoice:
         """Make it with what hung on it; without, where Paymo refuses that, which made nothing."""

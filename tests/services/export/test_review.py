@@ -98,18 +98,23 @@ async def test_what_was_sent_unheard_is_found_by_its_number_whatever_xero_made_o
     assert [kind for kind, _ in await bridge.notices()] == ["invoice_exported"]
 
 
-async def test_what_was_sent_unheard_is_found_by_a_clock_that_is_ahead(bridge: Bridge) -> None:
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("hours", [1, 72])
+async def test_what_was_sent_unheard_is_found_by_a_clock_that_is_ahead(
+    bridge: Bridge, hours: int, *, is_first: bool
+) -> None:
     """Xero filters no such reference, and remembers for some minutes only what it was sent."""
     company, number = bridge.paymo.company, f"{LONG}, A"
     company.edit(company.numbered("INV-1").id, number=number)
-    bridge.xero.books.now = lambda: bridge.clock() - timedelta(hours=1)
+    bridge.xero.books.now = lambda: bridge.clock() - timedelta(hours=hours)
+    if not is_first:
+        await bridge.export_it(LONG)
     await bridge.look()
     bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
     await press(bridge, number)
     bridge.xero.replays.remembered.clear()
     await let_hours_pass(bridge)
-    (export,) = await bridge.exports()
-    assert list(bridge.xero.invoices) == [export.xero_invoice_id]
+    assert list(bridge.xero.invoices) == [each.xero_invoice_id for each in await bridge.exports()]
 
 
 async def test_the_link_decides_between_two_that_are_alike(bridge: Bridge) -> None:
