@@ -59,6 +59,20 @@ _SHOWING = (
 )
 
 
+# What was written last shows what the clock said: in the newest row, or where the latest time is.
+_NEWEST: Sequence[tuple[Any, Any]] = (
+    (Notice, Notice.created_at),
+    (AuditEntry, AuditEntry.at),
+    (Export, Export.requested_at),
+    (Task, Task.asked_at),
+)
+_LATEST: Sequence[Any] = (
+    Connection.swept_at,
+    Connection.xero_mirrored_at,
+    Connection.paymo_mirrored_at,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Vitals:
     """What shows how a connection is, beside its own row."""
@@ -146,13 +160,14 @@ async def count_as_sent_now(session: AsyncSession, now: datetime) -> None:
 async def find_lead(session: AsyncSession, now: datetime) -> timedelta:
     """Return how far the clock was ahead of `now` when somebody wrote last, as far as that shows.
 
-    Nothing was told or noted in the future, and no lease ends later than one that begins now.
+    Nothing was told, noted, asked for or read in the future, and no lease ends later than one that
+    begins now.
     """
     latest = now + leases.LEASE
     moments = [
-        await session.scalar(select(Notice.created_at).order_by(Notice.id.desc()).limit(1)),
-        await session.scalar(select(AuditEntry.at).order_by(AuditEntry.id.desc()).limit(1)),
+        await session.scalar(select(at).order_by(table.id.desc()).limit(1)) for table, at in _NEWEST
     ]
+    moments += [await session.scalar(select(func.max(at))) for at in _LATEST]
     for table in Leased.__subclasses__():
         held = select(func.max(table.leased_until)).where(
             table.due_at > latest, table.leased_until > latest

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from bot.clock import Clock, Keeping, SteadyTime
 from bot.telemetry import Metrics
@@ -16,7 +17,7 @@ from services.notices.health import HealthService
 from services.store import audit, leases, schedules, upkeep
 from services.store.audit import AuditNote
 from services.store.engine import Database
-from services.store.tables import Export
+from services.store.tables import Connection, Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE, open_database
 from tests.services.store_seeds import connected, export_of, rows_of, schedule_of
 
@@ -88,9 +89,9 @@ async def test_what_waits_comes_due_soon_after_the_clock_was_set_back(database: 
 
 
 @BOTH_DATABASES
-@pytest.mark.parametrize("is_held", [False, True])
+@pytest.mark.parametrize("last", ["held", "noted", "asked", "swept"])
 async def test_what_a_killed_process_wrote_ahead_of_time_waits_no_longer(
-    database: Database, *, is_held: bool
+    database: Database, last: str
 ) -> None:
     """The clock was set back before another process was there to notice."""
     wall, nudged = Wall(), list[tuple[Job, int]]()
@@ -98,11 +99,16 @@ async def test_what_a_killed_process_wrote_ahead_of_time_waits_no_longer(
     clock, ahead = clock_of(database, wall, nudged), wall() + WRONG
     async with database.sessions.begin() as session:
         await schedules.want(session, [connection.id], [Job.SWEEP], ahead)
-        if is_held:
-            held = ahead + leases.LEASE
-            session.add(export_of(connection, due_at=held, leased_until=held))
-        else:
-            audit.record(session, connection, AuditNote("exported", ahead))
+        match last:
+            case "held":
+                held = ahead + leases.LEASE
+                session.add(export_of(connection, due_at=held, leased_until=held))
+            case "noted":
+                audit.record(session, connection, AuditNote("exported", ahead))
+            case "asked":
+                session.add(export_of(connection, requested_at=ahead))
+            case "swept":
+                await session.execute(update(Connection).values(swept_at=ahead))
     clock.start()
     async with asyncio.timeout(60):
         while (Job.SWEEP, connection.id) not in nudged:
