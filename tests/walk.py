@@ -186,12 +186,12 @@ class Walk:
                 return
         pytest.fail("Paymo's clients were never read")
 
-    async def add_exporter(self, name: str, **chosen: str) -> None:
-        """Let somebody else export, too, and choose what else the settings hold."""
+    async def add_exporter(self, *names: str, **chosen: str) -> None:
+        """Let others export, too, and choose what else the settings hold."""
         slack = self.town.slack
         await self.type("settings")
         view = await self.modal("settings")
-        await slack.choose("Anna", view.id, "exporters", [slack.user(name).id])
+        await slack.choose("Anna", view.id, "exporters", [slack.user(each).id for each in names])
         for field, value in chosen.items():
             await slack.choose("Anna", view.id, field, value)
         answer = await slack.submit("Anna", view.id)

@@ -22,7 +22,7 @@ from services.model.wording import Amount, Member, Moment, some_of
 from services.store import audit, connections, exports, mirror, notices, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Session
-from services.store.settled import APPROVALS, Settled, deliveries, settle
+from services.store.settled import APPROVALS, Settled, deliveries, reword, settle
 from services.store.tables import Connection, Export
 
 _MOST_LINES = 5
@@ -35,6 +35,7 @@ _NOBODY = (
     "Nobody else can approve it now. The owner can name another exporter in the settings, or turn "
     "approvals off there."
 )
+_MISSED = "Slack doesn't deliver our messages to {}, who can approve it on the app's Home."
 _UNREACHED = (
     "Slack doesn't deliver our messages to {}. Ask them to approve it on the app's Home. The owner "
     "can also name another exporter in the settings, or turn approvals off there."
@@ -111,6 +112,8 @@ async def let_through(
         also=reached or [connection.owner_id],
     )
     is_new = await notices.enqueue(session, connection, notification, at.now)
+    if not is_new:  # who was asked before reads who else was
+        await reword(session, notification.source, {"reason": reason}, at.now)
     if is_new and (reached or not others):  # else it was asked before, in vain
         after = {"people": reached, "total": facts["total"], "currency": facts["currency"]}
         entry = AuditNote("approval_asked", at.now, export.requested_by, export.id, after=after)
@@ -182,8 +185,11 @@ def _reason(connection: Connection, others: list[str], reached: list[str]) -> st
     rule = f"Exports above {limit} or in another currency need a second person."
     if not others:
         return f"{rule} {_NOBODY}"
-    names = some_of([str(Member(each)) for each in reached or others])
-    return f"{rule} We've asked {names}." if reached else f"{rule} {_UNREACHED.format(names)}"
+    missed = some_of([str(Member(each)) for each in others if each not in reached])
+    if not reached:
+        return f"{rule} {_UNREACHED.format(missed)}"
+    said = f"{rule} We've asked {some_of([str(Member(each)) for each in reached])}."
+    return f"{said} {_MISSED.format(missed)}" if missed else said
 
 
 async def _facts(

@@ -172,16 +172,16 @@ class NoticeStep(Step[Notice]):
         log.error("notice_given_up", notice=turn.row.id)
 
     async def _refuse(self, session: Session, turn: Turn[Notice], because: str) -> None:
-        """Keep the reason; an export that nobody could be asked to approve is judged again."""
-        notice = turn.row
-        export_id = notice.export_id if notice.facts.get("is_open") else None
-        if export_id is not None:
-            await exports.hold(session, export_id)  # before its messages, as whoever approves it
-        if not await notices.refuse(session, notice, because) or export_id is None:
+        """Keep the reason; whoever asked for an export learns who can't be asked to approve it."""
+        notice, export = turn.row, None
+        if notice.export_id is not None and notice.facts.get("is_open"):
+            export = await exports.hold(session, notice.export_id)  # before its messages, as others
+        if not await notices.refuse(session, notice, because) or export is None:
             return
-        if not any((await settled.deliveries(session, notice.source)).values()):
-            await judge_again(session, Export.id == export_id, self.now())
-            turn.nudge(Job.EXPORT, export_id)
+        may_reach = (await settled.deliveries(session, notice.source)).values()
+        if not export.batch_id or not any(may_reach):  # a batch would tell of each invoice
+            await judge_again(session, Export.id == export.id, self.now())
+            turn.nudge(Job.EXPORT, export.id)
 
     async def _put(self, notice: Notice, message: Message) -> Spot:
         """Post it; what was posted, or has its card in the channel, is drawn again."""

@@ -168,6 +168,14 @@ async def renew(
     return source
 
 
+async def reword(
+    session: AsyncSession, source: str, facts: Mapping[str, Any], now: datetime
+) -> None:
+    """Write these facts into what is told under this source, while it is open."""
+    for notice in await session.scalars(_open().where(Notice.source == source)):
+        _rewrite(notice, facts, now)
+
+
 def _is_about(connection: Connection, settled: Settled) -> ColumnElement[bool]:
     """Return the messages of the connection, or of its workspace where there was none yet.
 

@@ -63,6 +63,28 @@ async def test_whoever_asked_reads_at_once_that_the_second_person_cant_be_reache
     assert history.count("asked for approval to export") == 1
 
 
+async def test_where_one_of_two_cant_be_reached_the_other_and_whoever_asked_read_it(
+    walk: Walk,
+) -> None:
+    slack = walk.town.slack
+    slack.add_user("Cara")
+    await walk.connect()
+    await walk.add_exporter("Ben", "Cara", approve_above="100")
+    await walk.close()
+    slack.refuse("chat.postMessage", "cannot_dm_bot")
+    form = await walk.form("INV-1")
+    await slack.submit("Anna", form.id)
+
+    told = text_in((await walk.modal_saying("Slack doesn't deliver our messages")).payload)
+    names = [f"<@{slack.user(each).id}>" for each in ("Ben", "Cara")]
+    truth = f"We've asked {names[1]}. Slack doesn't deliver our messages to {names[0]}, who can"
+    assert truth in told
+    asked = await direct(walk, "Cara", "wants to export")
+    await slack.wait_for(lambda: truth in text_in(asked.blocks), 60)
+    await slack.press("Cara", asked, "approve")
+    await walk.notice("invoice_exported")
+
+
 async def test_a_form_for_what_waits_says_so_and_asks_nothing(walk: Walk) -> None:
     slack = walk.town.slack
     await walk.connect()

@@ -279,26 +279,6 @@ async def test_a_person_who_cannot_be_reached_is_not_tried_for_ever(room: Newsro
     assert (notice.due_at, notice.reason) == (None, "Nobody there.")
 
 
-@pytest.mark.parametrize("is_other_reached", [True, False])
-async def test_an_approval_that_nobody_could_be_asked_for_is_judged_again(
-    room: Newsroom, *, is_other_reached: bool
-) -> None:
-    export = export_of(room.connection, state=ExportState.AWAITING, due_at=None)
-    await room.add(export)
-    asked = notices.Notification(
-        NoticeKind.APPROVAL_ASKED, "ask", {"is_open": True}, export, also=["U8", "U9"]
-    )
-    await room.enqueue(asked)
-    for each in ["U8"] if is_other_reached else ["U8", "U9"]:
-        room.board.refuse(each, ChannelClosed("Nobody there."))
-    await room.run(seconds=2)
-
-    async with room.database.sessions() as session:
-        state = (await session.get_one(Export, export.id)).state
-    assert state is (ExportState.AWAITING if is_other_reached else ExportState.QUEUED)
-    assert ((Job.EXPORT, export.id) in room.work.made) is not is_other_reached
-
-
 @pytest.mark.parametrize("asked", [0, 30])
 async def test_a_channel_that_is_told_to_wait_waits_and_others_do_not(
     room: Newsroom, asked: int

@@ -4,12 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from services.model.export import ExportState
+from services.errors import ChannelClosed
+from services.model.export import BatchState, ExportState
 from services.model.invoice import PaymentKind, PaymentState
+from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.store import notices
 from services.store.settled import PAYMENTS, Settled, asked_source, settle
-from services.store.tables import Notice, Payment
+from services.store.tables import Batch, Export, Notice, Payment
 from tests.databases import SQLITE_ALONE
 from tests.services.notices.conftest import OWNER, Newsroom
 from tests.services.store_seeds import export_of
@@ -215,3 +217,36 @@ async def test_the_end_of_a_connection_settles_all_that_it_asks_of_people(room: 
     assert [each.facts["word"] for _, each in room.board.redrawn] == list(range(len(ASKING)))
     done = [each.facts["done"] for _, each in room.board.redrawn]
     assert {(each["by"], each["what"]) for each in done} == {("U1", "disconnected it")}
+
+
+@pytest.mark.parametrize("is_of_batch", [True, False])
+@pytest.mark.parametrize("is_other_reached", [True, False])
+async def test_an_approval_that_somebody_cant_be_asked_for_is_judged_again(
+    room: Newsroom, *, is_other_reached: bool, is_of_batch: bool
+) -> None:
+    """Of a batch, whose report speaks for all, only one that nobody could be asked for."""
+    export = export_of(room.connection, state=ExportState.AWAITING, due_at=None)
+    if is_of_batch:
+        batch = Batch(
+            connection_id=room.connection.id,
+            state=BatchState.DONE,
+            asked_by="U1",
+            reply_to={},
+            created_at=room.clock(),
+        )
+        await room.add(batch)
+        export.batch_id = batch.id
+    await room.add(export)
+    asked = notices.Notification(
+        NoticeKind.APPROVAL_ASKED, "ask", {"is_open": True}, export, also=["U8", "U9"]
+    )
+    await room.enqueue(asked)
+    for each in ["U8"] if is_other_reached else ["U8", "U9"]:
+        room.board.refuse(each, ChannelClosed("Nobody there."))
+    await room.run(seconds=2)
+
+    async with room.database.sessions() as session:
+        state = (await session.get_one(Export, export.id)).state
+    is_left = is_of_batch and is_other_reached
+    assert state is (ExportState.AWAITING if is_left else ExportState.QUEUED)
+    assert ((Job.EXPORT, export.id) in room.work.made) is not is_left
