@@ -40,21 +40,21 @@ from services.connect.links import PageLinks
 from services.connect.pages import PaymoPage, XeroPages
 from services.connect.service import ConnectService, PeopleService, WorkspaceService
 from services.explain.service import ExplainService
-from services.explain.worklist import OwedService
+from services.explain.worklist import HomeStep
 from services.export.courtesies import AttachStep, BatchNotesStep, NoteStep
 from services.export.drafts import ExportForms, PreviewStep
 from services.export.existing import Contacts, ExistingInvoices
 from services.export.recording import Recorder
 from services.export.requests import ExportRequests
 from services.export.sending import ExportStep, Preparer
-from services.history.service import HistoryService
+from services.history.service import HistoryService, OwedService
 from services.jobs.runner import Run, Runner, Step, Work, Worker
 from services.matching.index import index_of
 from services.matching.service import MatchingService
 from services.mirror.service import MirrorService
 from services.model.invoice import Links
 from services.model.jobs import Job
-from services.notices.delivery import CardStep, HomeStep, NoticeStep
+from services.notices.delivery import CardStep, NoticeStep
 from services.notices.health import HealthService
 from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService, ReconcileStep, RelinkStep

@@ -19,10 +19,9 @@ from handlers.settings.listeners import SettingsListeners
 from services.batch.service import BatchService
 from services.connect.service import ConnectService, PeopleService, WorkspaceService
 from services.explain.service import ExplainService
-from services.explain.worklist import OwedService
 from services.export.drafts import ExportForms
 from services.export.requests import ExportRequests
-from services.history.service import HistoryService
+from services.history.service import HistoryService, OwedService
 from services.matching.service import MatchingService
 from services.model.actions import CHANGES_CHOICE, Action
 from services.model.wording import Command

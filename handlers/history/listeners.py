@@ -22,8 +22,7 @@ from handlers.slack import no_file_text, share_csv, slack_refusals
 from services.connect.service import PeopleService, WorkspaceService
 from services.errors import ServiceError
 from services.explain.service import ExplainService
-from services.explain.worklist import OwedService
-from services.history.service import HistoryService
+from services.history.service import HistoryService, OwedService
 from services.model.actions import Action
 from services.undo.restoring import RestoreService
 from services.undo.service import UndoService

@@ -12,8 +12,7 @@ from handlers.buttons import UNDO_MEANS
 from handlers.export.text import check_line
 from services.explain.findings import Finding
 from services.explain.service import Explanation
-from services.explain.worklist import Owed, OwedInvoice
-from services.history.service import Done, History
+from services.history.service import Done, History, Owed, OwedInvoice
 from services.mapping.checks import reds
 from services.model.export import Check, Colour
 from services.model.notice import AGES

@@ -1,24 +1,45 @@
-"""What a connection's people have to do, what they wait for, and what clients owe: rows only."""
+"""What a connection's people have to do and what they wait for: rows only.
 
+Home shows it, and is drawn again from what is recorded then, so several events cost one update.
+"""
+
+import contextlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
+
+import structlog
 
 from services.clients.paymo import Client as PaymoClient
 from services.clients.paymo import Invoice
+from services.errors import ChannelClosed, NotFound, ServiceError
 from services.export import approvals, claims, ledger_settings, recording
+from services.jobs import policy
+from services.jobs.runner import Step, Turn
 from services.mapping.case import Case, ExportChoice
 from services.mapping.checks import check_contact, check_currency, check_lock, reds
 from services.model.actions import Action
 from services.model.days import day_in
 from services.model.export import BY_CLIENT, ExportState, RefusalCode, Verdict
 from services.model.invoice import SENT_IN_PAYMO
+from services.model.jobs import Job
 from services.model.people import Person, Role
 from services.model.wording import Amount, Day, situated
-from services.store import access, batches, connections, people, worklists
+from services.store import access, batches, people, worklists, workspaces
 from services.store.engine import Database, Session
-from services.store.tables import BatchRow, Client, Connection, Export, InvoiceHeader, Match
+from services.store.tables import (
+    Acquaintance,
+    BatchRow,
+    Client,
+    Connection,
+    Export,
+    InvoiceHeader,
+    Match,
+)
+
+log = structlog.get_logger(__name__)
 
 _MOST = 5
 _MOST_JUDGED = 50
@@ -247,75 +268,45 @@ def _amount(value: Decimal | None, currency: str, connection: Connection) -> str
     return str(Amount(value, currency, connection.country)) if value is not None else ""
 
 
-@dataclass(frozen=True, slots=True)
-class OwedInvoice:
-    """One invoice in Xero, and what is left to pay."""
+class HomeScreen(Protocol):
+    """Where Home tabs are published."""
 
-    number: str
-    client: str
-    currency: str
-    total: Decimal
-    left: Decimal
-    due_on: date | None
-    days_late: int
+    async def publish(self, workspace_id: int, person: Person) -> None:
+        """Draw a person's Home tab as everything is now; raises as a board does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
-    """What is owed, the longest due first; of one client also what was paid."""
+class HomeStep(Step[Acquaintance]):
+    """Draws the Home tabs of a workspace again that are out of date; its key is the workspace's."""
 
-    organisation: str
-    country: str
-    client: str  # "" for all
-    open: tuple[OwedInvoice, ...]
-    paid: tuple[OwedInvoice, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OwedService:
-    """Answers from what the last sync has read; nothing is asked of Xero."""
+    job = Job.NOTICES
+    table = Acquaintance
+    policy = policy.CARD
+    is_queue = True
 
     database: Database
+    screen: HomeScreen
     now: Callable[[], datetime]
 
-    async def overdue(self, person: Person) -> Owed:
-        """Return every open invoice that this person may see here."""
+    async def take(self, session: Session, key: int, now: datetime) -> Acquaintance | None:
+        """Take the person who waits for longest."""
+        return await people.take_outdated(session, key, now)
+
+    async def run(self, turn: Turn[Acquaintance]) -> None:
+        """Draw it; where Slack does not take it, the next event does."""
+        row = turn.row
         async with self.database.sessions() as session:
-            connection = await connections.get_for(session, person, Role.VIEWER)
-            client_id = await people.only_client(session, connection, person)
-            return await self._owed(session, connection, client_id, "")
+            workspace = await workspaces.get(session, row.workspace_id)
+        person = Person(workspace.enterprise_id, workspace.team_id, row.user_id)
+        with contextlib.suppress(ChannelClosed, NotFound):
+            await self.screen.publish(workspace.id, person)
+        await self._close(row)
 
-    async def of_client(self, person: Person, name: str) -> Owed:
-        """Return a client's invoices. Raises a refusal where no client, or several, fit."""
-        async with self.database.sessions() as session:
-            connection = await connections.get_for(session, person, Role.VIEWER)
-            only = await people.only_client(session, connection, person)
-            client = await worklists.client_named(session, connection.id, name, only)
-            await people.require_sight(session, connection, person, client.client_id)
-            return await self._owed(session, connection, client.client_id, client.name)
+    async def give_up(self, turn: Turn[Acquaintance], refusal: ServiceError) -> None:
+        """Leave it as it is."""
+        log.warning("home_given_up", refusal=refusal)
+        await self._close(turn.row)
 
-    async def _owed(
-        self, session: Session, connection: Connection, client_id: int | None, client: str
-    ) -> Owed:
-        rows = await worklists.list_of(session, connection, client_id)
-        found = [_invoice(each, worklists.days_late(each, connection, self.now())) for each in rows]
-        return Owed(
-            organisation=connection.organisation_name,
-            country=connection.country,
-            client=client,
-            open=tuple(each for each in found if each.left > 0),
-            paid=tuple(each for each in reversed(found) if each.left <= 0),
-        )
-
-
-def _invoice(export: Export, days_late: int) -> OwedInvoice:
-    total = export.xero_total if export.xero_total is not None else export.total or Decimal(0)
-    return OwedInvoice(
-        number=export.number,
-        client=export.client_name,
-        currency=export.currency,
-        total=total,
-        left=worklists.left_of(export),
-        due_on=export.due_on,
-        days_late=days_late,
-    )
+    async def _close(self, row: Acquaintance) -> None:
+        async with self.database.sessions.begin() as session:
+            await people.close(session, row, self.now())

@@ -1,15 +1,16 @@
-"""Who did what, when: read for a person who asks, or in full for a file."""
+"""Who did what, when, read for a person who asks or in full for a file; and who owes what."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from services.errors import NotConnected, NotFound
 from services.model.people import Person, Role
 from services.model.wording import Command, Typed, situated
-from services.store import audit, connections, numbered, people
+from services.store import audit, connections, numbered, people, worklists
 from services.store.engine import Database, Session
 from services.store.tables import AuditEntry, Connection, Export
 
@@ -153,3 +154,79 @@ def masked(value: Any) -> Any:
     if isinstance(value, list):
         return [masked(each) for each in value]
     return _SECRET_TEXT.sub(MASK, value) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, slots=True)
+class OwedInvoice:
+    """One invoice in Xero, and what is left to pay."""
+
+    number: str
+    client: str
+    currency: str
+    total: Decimal
+    left: Decimal
+    due_on: date | None
+    days_late: int
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What is owed, the longest due first; of one client also what was paid."""
+
+    organisation: str
+    country: str
+    client: str  # "" for all
+    open: tuple[OwedInvoice, ...]
+    paid: tuple[OwedInvoice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwedService:
+    """Answers from what the last sync has read; nothing is asked of Xero."""
+
+    database: Database
+    now: Callable[[], datetime]
+
+    async def overdue(self, person: Person) -> Owed:
+        """Return every open invoice that this person may see here."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for(session, person, Role.VIEWER)
+            client_id = await people.only_client(session, connection, person)
+            return await self._owed(session, connection, client_id, "")
+
+    async def of_client(self, person: Person, name: str) -> Owed:
+        """Return a client's invoices. Raises a refusal where no client, or several, fit."""
+        async with self.database.sessions() as session:
+            connection = await connections.get_for(session, person, Role.VIEWER)
+            only = await people.only_client(session, connection, person)
+            client = await worklists.client_named(session, connection.id, name, only)
+            await people.require_sight(session, connection, person, client.client_id)
+            return await self._owed(session, connection, client.client_id, client.name)
+
+    async def _owed(
+        self, session: Session, connection: Connection, client_id: int | None, client: str
+    ) -> Owed:
+        rows = await worklists.list_of(session, connection, client_id)
+        found = [
+            _owed_invoice(each, worklists.days_late(each, connection, self.now())) for each in rows
+        ]
+        return Owed(
+            organisation=connection.organisation_name,
+            country=connection.country,
+            client=client,
+            open=tuple(each for each in found if each.left > 0),
+            paid=tuple(each for each in reversed(found) if each.left <= 0),
+        )
+
+
+def _owed_invoice(export: Export, days_late: int) -> OwedInvoice:
+    total = export.xero_total if export.xero_total is not None else export.total or Decimal(0)
+    return OwedInvoice(
+        number=export.number,
+        client=export.client_name,
+        currency=export.currency,
+        total=total,
+        left=worklists.left_of(export),
+        due_on=export.due_on,
+        days_late=days_late,
+    )

@@ -4,7 +4,7 @@ A message with an unknown outcome is posted again, so a lost answer of Slack's c
 Slack has no key that would prevent it, and losing a notification would be worse.
 
 An event marks its invoice's cards as out of date in every channel, subscribed to it or not. They
-are redrawn from what is recorded now, so several events cost one update, and so are Home tabs.
+are redrawn from what is recorded now, so several events cost one update.
 """
 
 import contextlib
@@ -23,7 +23,6 @@ from services.lifecycle.export import judge_again
 from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import Layout, NoticeKind, is_for_everybody
-from services.model.people import Person
 from services.store import (
     connections,
     exports,
@@ -36,7 +35,7 @@ from services.store import (
     workspaces,
 )
 from services.store.engine import Database, Session
-from services.store.tables import Acquaintance, Card, Connection, Export, Notice
+from services.store.tables import Card, Connection, Export, Notice, Subscription
 
 log = structlog.get_logger(__name__)
 
@@ -127,11 +126,14 @@ class NoticeStep(Step[Notice]):
         try:
             spot = self.unnoted.get(about) or await self._put(notice, message)
         except ChannelClosed as refusal:
-            await self._closed(turn, str(refusal))
+            await self._pause_channel(turn, str(refusal))
             return
         self.spoke_at[notice.channel_id], self.unnoted[about] = self.now(), spot
         with contextlib.suppress(Lost):
-            await (self._note_posted if card is None else self._note_card)(notice, message, spot)
+            if card is None:
+                await self._note_posted(notice, message, spot)
+            else:
+                await self._note_card(notice, card, spot)
         del self.unnoted[about]
 
     async def _note_card(self, notice: Notice, card: Message, spot: Spot) -> None:
@@ -208,47 +210,52 @@ class NoticeStep(Step[Notice]):
             if not await notices.close(session, notice, notice.fence, **posted):
                 raise Lost
 
-    async def _put_card(
-        self, session: Session, notice: Notice, posted_card: Message, spot: Spot
-    ) -> None:
+    async def _put_card(self, session: Session, notice: Notice, card: Message, spot: Spot) -> None:
         """Remember it; what happened to the invoice since it was written has it drawn again.
 
         With the row held, whoever changes the invoice finds the card, or we see what changed.
         """
-        export = await exports.hold(session, notice.export_id or 0)
+        if notice.export_id is None:
+            return
+        export = await exports.hold(session, notice.export_id)
         connection = await connections.get(session, export.connection_id)
-        fresh = await _card(session, export, notice.channel_id, self)
         again_at = worklists.card_changes_at(export, connection, self.now())
-        if fresh.facts != posted_card.facts:
+        as_it_is = await _card(session, export, notice.channel_id, self)
+        if as_it_is.facts != card.facts:
             again_at = self.now()
-        key, posted = (export.id, notice.channel_id), (spot.channel_id, spot.ts)
-        await notices.put_card(session, key, posted, again_at)
+        shown, posted = (export.id, notice.channel_id), (spot.channel_id, spot.ts)
+        await notices.put_card(session, shown, posted, again_at)
 
-    async def _closed(self, turn: Turn[Notice], because: str) -> None:
-        """Pause the channel's subscription, and tell who gets its notifications meanwhile."""
-        notice, now = turn.row, self.now()
+    async def _pause_channel(self, turn: Turn[Notice], because: str) -> None:
+        """Pause the channel's subscriptions, and tell who gets its notifications meanwhile."""
+        notice = turn.row
+        workspace_id, channel_id = notice.workspace_id, notice.channel_id
         async with self.database.sessions.begin() as session:
-            closed = notice.workspace_id, notice.channel_id
-            paused = await notices.pause_channel(session, *closed, because[:255])
-            if not await self._inherit(session, notice):
+            paused = await notices.pause_channel(session, workspace_id, channel_id, because[:255])
+            if not await self._readdress(session, notice):
                 await self._refuse(session, turn, because)
-            for each in paused:
-                its = await connections.get(session, each.connection_id)
-                about = {"channel_id": each.channel_id, "reason": each.paused_because}
-                source = f"{settled.paused_source(its.id, each.channel_id)}{now:%Y%m%d%H%M%S%f}"
-                kind, facts = NoticeKind.CHANNEL_PAUSED, connections.common_facts(its) | about
-                told = notices.Notification(kind, source, facts, also=[people.heir_of(each, its)])
-                await notices.enqueue(session, its, told, now)
+            for subscription in paused:
+                await self._tell_of_pause(session, subscription)
 
-    async def _inherit(self, session: Session, notice: Notice) -> bool:
+    async def _readdress(self, session: Session, notice: Notice) -> bool:
         """Send it to whoever is told while the channel is paused, if there is somebody."""
-        its = notice.connection_id or 0
-        heir = await notices.find_subscription(session, its, notice.channel_id)
-        if heir is None:
+        if notice.connection_id is None:
             return False
-        connection = await connections.get(session, its)
-        to = people.heir_of(heir, connection)
-        return await notices.readdress(session, notice, to, self.now())
+        connection = await connections.get(session, notice.connection_id)
+        paused = await notices.find_subscription(session, connection.id, notice.channel_id)
+        if paused is None:
+            return False
+        heir = people.heir_of(paused, connection)
+        return await notices.readdress(session, notice, heir, self.now())
+
+    async def _tell_of_pause(self, session: Session, paused: Subscription) -> None:
+        connection, now = await connections.get(session, paused.connection_id), self.now()
+        source = f"{settled.paused_source(connection.id, paused.channel_id)}{now:%Y%m%d%H%M%S%f}"
+        about = {"channel_id": paused.channel_id, "reason": paused.paused_because}
+        facts = connections.common_facts(connection) | about
+        heirs = [people.heir_of(paused, connection)]
+        told = notices.Notification(NoticeKind.CHANNEL_PAUSED, source, facts, also=heirs)
+        await notices.enqueue(session, connection, told, now)
 
 
 async def _message(session: Session, notice: Notice) -> Message:
@@ -354,47 +361,3 @@ class CardStep(Step[Card]):
             connection = await connections.get(session, export.connection_id)
             again_at = worklists.card_changes_at(export, connection, self.now())
             await settled.close_card(session, card, again_at)
-
-
-class HomeScreen(Protocol):
-    """Where Home tabs are published."""
-
-    async def publish(self, workspace_id: int, person: Person) -> None:
-        """Draw a person's Home tab as everything is now; raises as a board does."""
-
-
-@dataclass(frozen=True, slots=True)
-class HomeStep(Step[Acquaintance]):
-    """Draws the Home tabs of a workspace again that are out of date; its key is the workspace's."""
-
-    job = Job.NOTICES
-    table = Acquaintance
-    policy = policy.CARD
-    is_queue = True
-
-    database: Database
-    screen: HomeScreen
-    now: Callable[[], datetime]
-
-    async def take(self, session: Session, key: int, now: datetime) -> Acquaintance | None:
-        """Take the person who waits for longest."""
-        return await people.take_outdated(session, key, now)
-
-    async def run(self, turn: Turn[Acquaintance]) -> None:
-        """Draw it; where Slack does not take it, the next event does."""
-        row = turn.row
-        async with self.database.sessions() as session:
-            workspace = await workspaces.get(session, row.workspace_id)
-        person = Person(workspace.enterprise_id, workspace.team_id, row.user_id)
-        with contextlib.suppress(ChannelClosed, NotFound):
-            await self.screen.publish(workspace.id, person)
-        await self._close(row)
-
-    async def give_up(self, turn: Turn[Acquaintance], refusal: ServiceError) -> None:
-        """Leave it as it is."""
-        log.warning("home_given_up", refusal=refusal)
-        await self._close(turn.row)
-
-    async def _close(self, row: Acquaintance) -> None:
-        async with self.database.sessions.begin() as session:
-            await people.close(session, row, self.now())

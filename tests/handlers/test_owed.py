@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from handlers.history.text import client_text, overdue_text
-from services.explain.worklist import Owed, OwedInvoice
+from services.history.service import Owed, OwedInvoice
 from tests.days import day
 from tests.handlers import samples
 from tests.handlers.judging import judge_words

@@ -18,8 +18,7 @@ from services.connect.checklists import Checklists
 from services.connect.service import ConnectService, WorkspaceService
 from services.errors import ServiceError
 from services.explain.service import ExplainService
-from services.explain.worklist import OwedService
-from services.history.service import HistoryService
+from services.history.service import HistoryService, OwedService
 from services.mapping.case import ExportChoice
 from services.matching.service import MatchChoice
 from services.model.export import Marks

@@ -13,10 +13,9 @@ from handlers.blocks import render_plain
 from sandbox.paymo.model import Client
 from services.errors import NotAllowed
 from services.explain.service import ExplainService
-from services.explain.worklist import WorkList
+from services.explain.worklist import HomeStep, WorkList
 from services.model.people import Person, Role
 from services.model.wording import situated
-from services.notices.delivery import HomeStep
 from services.settings.service import AccessService
 from services.store import people
 from services.store.engine import Database

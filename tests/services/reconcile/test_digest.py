@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from services.explain.worklist import OwedService, load
+from services.explain.worklist import load
+from services.history.service import OwedService
 from services.model.connection import ConnectionState
 from services.model.jobs import Job, TaskState
 from services.model.notice import Every, Rhythm, Topic

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from services.errors import NotAllowed, NotFound, ServiceError
-from services.explain.worklist import OwedService
+from services.history.service import OwedService
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.people import Person
