@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, inspect, or_, select, text, update
+from sqlalchemy import ColumnElement, delete, func, inspect, or_, select, text, true, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 
 from services.model.connection import ConnectionState
-from services.model.days import CLOCKS_DIFFER
 from services.model.jobs import Job
 from services.store import batches, leases, links
 from services.store.engine import file_of, keep_private
@@ -151,10 +150,14 @@ async def count_as_sent_now(session: AsyncSession, now: datetime) -> None:
     """Give every call that has no answer its whole time from `now` on, when a process starts.
 
     When it was sent is told by the clock of a process that may have ended since, and that clock
-    may have been late: then the call seems over, and would be sent again while it is under way.
+    may have been late, by years where a machine starts without one: then the call seems over, and
+    would be sent again while it is under way. An export that was looked for and missed is over.
     """
     for sends in Sends.__subclasses__():
-        await _send_at(session, sends, sends.sent_at > now - CLOCKS_DIFFER, now)
+        unanswered: ColumnElement[bool] = sends.sent_at.is_not(None)
+        if sends is Export:
+            unanswered &= func.coalesce(Export.missed_at < Export.sent_at, true())
+        await _send_at(session, sends, unanswered, now)
 
 
 async def find_lead(session: AsyncSession, now: datetime) -> timedelta:

@@ -49,26 +49,30 @@ async def test_what_a_killed_process_took_is_due_at_the_next_start_unless_anothe
 
 
 @BOTH_DATABASES
+@pytest.mark.parametrize("minutes", [4, 30_000_000])
 @pytest.mark.parametrize("is_brief", [False, True])
 async def test_a_start_gives_unanswered_calls_their_whole_time_unless_it_ends_before_that(
-    database_url: str, *, is_brief: bool
+    database_url: str, minutes: int, *, is_brief: bool
 ) -> None:
     """A late clock noted when they left; a command that is run every minute would never go on."""
     database, now = open_database(database_url), datetime.now(UTC)
-    row = await connected(database, sent_at=now - 4 * MINUTE)
+    sent_at = now - minutes * MINUTE
+    row = await connected(database, sent_at=sent_at)
     async with database.sessions.begin() as session:
-        session.add(export_of(row, due_at=now, sent_at=now - 4 * MINUTE))
+        session.add(export_of(row, due_at=now, sent_at=sent_at))
         session.add(export_of(row, paymo_invoice_id=2, due_at=now))
+        session.add(export_of(row, paymo_invoice_id=3, sent_at=sent_at, missed_at=sent_at))
     async with AsyncExitStack() as stack:
         await take_over(database_url, database, stack, is_brief=is_brief)
 
     async with database.sessions() as session:
         connection = await session.get_one(Connection, row.id)
-        sent, unsent = [await session.get_one(Export, each) for each in (1, 2)]
+        sent, unsent, missed = [await session.get_one(Export, each) for each in (1, 2, 3)]
     await database.close()
     assert leases.is_under_way(sent, now) is not is_brief
     assert leases.is_under_way(connection, now) is not is_brief
     assert unsent.sent_at is None
+    assert missed.sent_at == sent_at
 
 
 async def test_a_file_without_tables_is_left_alone(database: Database, sqlite_url: str) -> None:
