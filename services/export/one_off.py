@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from services.clients.xero import XeroClient, XeroClients, XeroInvoice
-from services.errors import ServiceError, StillUnderWay
+from services.errors import NotFound, ServiceError, StillUnderWay
 from services.export.refusals import Refused
 from services.jobs import policy
 from services.jobs.policy import PARKED, Policy, Wait
@@ -172,7 +172,16 @@ class XeroTaskStep(ExportTaskStep):
     async def change(
         self, about: Assignment, fields: dict[str, object], *, key: str
     ) -> XeroInvoice:
-        """Change the invoice in Xero; call `leave` before."""
+        """Change the invoice in Xero; call `leave` before. Raises `Refused` where it's unknown."""
         invoice_id = about.export.xero_invoice_id or ""
-        with leases.answered(about.task):
-            return await self.client(about.connection).update_invoice(invoice_id, fields, key=key)
+        xero = self.client(about.connection)
+        try:
+            with leases.answered(about.task):
+                return await xero.update_invoice(invoice_id, fields, key=key)
+        except NotFound as refusal:
+            raise Refused(
+                "Xero can't find the invoice or something on it, such as its contact, so it "
+                f"changed nothing. Look for both in {about.connection.organisation_name}, then "
+                "try again.",
+                RefusalCode.GONE,
+            ) from refusal

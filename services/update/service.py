@@ -178,7 +178,11 @@ class UpdateStep(XeroTaskStep):
         try:
             return await self.client(about.connection).invoice(about.export.xero_invoice_id or "")
         except NotFound:
-            raise Refused("Xero can't find it, so nothing was changed.", RefusalCode.GONE) from None
+            raise Refused(
+                f"Xero can't find it in {about.connection.organisation_name}, so nothing was "
+                "changed. Look for it there: a demo company that was reset loses its invoices.",
+                RefusalCode.GONE,
+            ) from None
 
     async def _in_paymo(self, about: Assignment) -> Invoice:
         paymo = self.paymo.client(about.connection.paymo_api_key)

@@ -1,5 +1,7 @@
 """An edit after the export, in the running program: told, shown on the card, brought over."""
 
+import pytest
+
 from tests.walk import PATIENCE, Walk, text_in
 
 SIGN = "It was edited in Paymo after its export"
@@ -41,3 +43,30 @@ async def test_an_edited_text_is_told_and_a_press_brings_it_to_xero(walk: Walk) 
     assert "updated INV-1" in text_in((await walk.notice("invoice_drifted", 2)).blocks)
     assert walk.in_xero("INV-1").lines[0].description.startswith("<!channel> Drafts")
     await card_says_so(walk, wanted=False)
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "words"),
+    [
+        ("POST", 404, "such as its contact, so it changed nothing. Look for both in Maple Books"),
+        ("POST", 403, "In Xero, check the role of whoever connected it, and the plan."),
+        ("GET", 404, "can't find it in Maple Books, so nothing was changed. Look for it there"),
+    ],
+)
+async def test_an_update_that_xero_cant_find_or_doesnt_allow_says_what_to_do_at_once(
+    walk: Walk, method: str, status: int, words: str
+) -> None:
+    await walk.connect()
+    await walk.export("INV-1")
+    theirs = walk.in_paymo("INV-1")
+    theirs.items[0].item = "Drafts"
+    walk.company.edit(theirs.id)
+    told = await walk.notice("invoice_drifted")
+    before = walk.in_xero("INV-1").lines[0].description
+    page = {"status": status, "headers": {"Content-Type": "text/html"}}
+    walk.town.xero.faults.add(method=method, path="/Invoices/", times=3, **page)
+
+    await walk.town.slack.press("Anna", told, "update_in_xero")
+    said = text_in((await walk.modal_saying("wasn't updated")).payload)
+    assert words in said
+    assert walk.in_xero("INV-1").lines[0].description == before
