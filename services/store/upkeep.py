@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, inspect, or_, select, text, true, update
+from sqlalchemy import ColumnElement, and_, delete, false, func, inspect, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 
 from services.model.connection import ConnectionState
+from services.model.days import CLOCKS_DIFFER
 from services.model.jobs import Job
 from services.store import batches, leases, links
 from services.store.engine import file_of, keep_private
@@ -150,13 +151,17 @@ async def count_as_sent_now(session: AsyncSession, now: datetime) -> None:
     """Give every call that has no answer its whole time from `now` on, when a process starts.
 
     When it was sent is told by the clock of a process that may have ended since, and that clock
-    may have been late, by years where a machine starts without one: then the call seems over, and
-    would be sent again while it is under way. An export that was looked for and missed is over.
+    may have been late: then the call seems over, and would be sent again while it is under way.
     """
     for sends in Sends.__subclasses__():
         unanswered: ColumnElement[bool] = sends.sent_at.is_not(None)
         if sends is Export:
-            unanswered &= func.coalesce(Export.missed_at < Export.sent_at, true())
+            # An earlier request's call is looked for from that time on, so that time stays.
+            is_former = and_(
+                Export.sent_at < Export.requested_at, Export.sent_at <= now - CLOCKS_DIFFER
+            )
+            was_missed = func.coalesce(Export.missed_at >= Export.sent_at, false())
+            unanswered &= ~is_former & ~was_missed
         await _send_at(session, sends, unanswered, now)
 
 

@@ -14,7 +14,7 @@ from services.store.tables import Connection, Export
 from tests.databases import BOTH_DATABASES, open_database
 from tests.services.store_seeds import connected, export_of
 
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 @pytest.fixture
@@ -59,20 +59,23 @@ async def test_a_start_gives_unanswered_calls_their_whole_time_unless_it_ends_be
     sent_at = now - minutes * MINUTE
     row = await connected(database, sent_at=sent_at)
     async with database.sessions.begin() as session:
-        session.add(export_of(row, due_at=now, sent_at=sent_at))
+        session.add(export_of(row, due_at=now, requested_at=sent_at, sent_at=sent_at))
         session.add(export_of(row, paymo_invoice_id=2, due_at=now))
         session.add(export_of(row, paymo_invoice_id=3, sent_at=sent_at, missed_at=sent_at))
+        former = now - 2 * DAY
+        session.add(export_of(row, paymo_invoice_id=4, sent_at=former, requested_at=now - MINUTE))
     async with AsyncExitStack() as stack:
         await take_over(database_url, database, stack, is_brief=is_brief)
 
     async with database.sessions() as session:
         connection = await session.get_one(Connection, row.id)
-        sent, unsent, missed = [await session.get_one(Export, each) for each in (1, 2, 3)]
+        sent, unsent, missed, again = [await session.get_one(Export, each) for each in (1, 2, 3, 4)]
     await database.close()
     assert leases.is_under_way(sent, now) is not is_brief
     assert leases.is_under_way(connection, now) is not is_brief
     assert unsent.sent_at is None
     assert missed.sent_at == sent_at
+    assert again.sent_at == former, "it wouldn't be looked for any more"
 
 
 async def test_a_file_without_tables_is_left_alone(database: Database, sqlite_url: str) -> None:
