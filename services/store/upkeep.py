@@ -33,6 +33,7 @@ from services.store.tables import (
     Payment,
     Schedule,
     SlackState,
+    Subscription,
     Task,
     Workspace,
 )
@@ -205,6 +206,9 @@ async def set_back(session: AsyncSession, now: datetime, by: timedelta) -> None:
     await session.execute(
         update(Grant).where(Grant.lease_until > latest).values(lease_until=latest)
     )
+    today = now.date()
+    told = update(Subscription).where(Subscription.digest_from > today + timedelta(days=1))
+    await session.execute(told.values(digest_from=today))  # else no digest comes until then
 
 
 async def set_ahead(session: AsyncSession, now: datetime, by: timedelta) -> None:

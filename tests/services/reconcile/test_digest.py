@@ -17,6 +17,7 @@ from services.model.notice import Every, Rhythm, Topic
 from services.model.people import Role
 from services.notices.service import NoticeService, Only
 from services.reconcile.service import ask_due
+from services.store import upkeep
 from services.store.tables import Connection, Export, Subscription, Task
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, Deaf
@@ -170,6 +171,21 @@ async def test_days_that_were_missed_are_one_digest(bridge: Bridge) -> None:
 
     told = [(each["first"], each["last"]) for each in await digest_of(bridge)]
     assert told == [("2026-11-25", "2026-11-29"), ("2026-11-30", "2026-11-30")]
+
+
+async def test_after_a_clock_that_was_far_ahead_the_next_days_have_their_digest(
+    bridge: Bridge,
+) -> None:
+    await listen(bridge, Rhythm(Every.DAILY, 7, "UTC"))
+    ahead = timedelta(days=3)
+    await tick(bridge, MORNING + ahead)
+    async with bridge.database.sessions.begin() as session:
+        await upkeep.set_back(session, MORNING, ahead)
+    await tick(bridge, MORNING)
+    await tick(bridge, MORNING + timedelta(days=1))
+
+    told = [(each["first"], each["last"]) for each in await digest_of(bridge)]
+    assert told == [("2026-11-25", "2026-12-03"), ("2026-12-01", "2026-12-01")]
 
 
 @BOTH_DATABASES
