@@ -7,7 +7,13 @@ from datetime import datetime
 from services import compare
 from services.model.connection import ConnectionState, few_calls
 from services.model.export import Colour, ExportState
-from services.model.invoice import STATUS_NAMES, InvoiceState, PaymentKind, PaymentState
+from services.model.invoice import (
+    ENDED_IN_XERO,
+    STATUS_NAMES,
+    InvoiceState,
+    PaymentKind,
+    PaymentState,
+)
 from services.model.jobs import Job, TaskState
 from services.model.wording import Amount, Command, Day, Member, Typed, listed
 from services.store import exports
@@ -32,14 +38,7 @@ LIVES = {
     InvoiceState.UNDOING: "The export is being undone.",
     InvoiceState.UNDONE: "The export was undone. The invoice stays in Paymo.",
 }
-_NOTEWORTHY = (
-    InvoiceState.DELETE_SEEN,
-    InvoiceState.VOID_SEEN,
-    InvoiceState.HELD,
-    InvoiceState.ASKED,
-    InvoiceState.GONE,
-    InvoiceState.UNDOING,
-)
+_NOTEWORTHY = (*ENDED_IN_XERO, InvoiceState.GONE, InvoiceState.UNDOING)
 PAYMENTS = {
     PaymentState.ADDING: "is on its way to Paymo",
     PaymentState.RECORDED: "is in Paymo",

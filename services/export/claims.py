@@ -17,7 +17,7 @@ from services.mapping.checks import first_open_day
 from services.model import days
 from services.model.actions import Action
 from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, NEW_CONTACT, ExportState, Wish
-from services.model.invoice import InvoiceState
+from services.model.invoice import ENDED_IN_XERO, InvoiceState
 from services.model.people import Person, ReplyTarget, Role
 from services.model.wording import Day, Member, Moment
 from services.store import connections, drafts, exports, matches, mirror, people
@@ -33,12 +33,6 @@ _OVER = (
     InvoiceState.KEPT,
     InvoiceState.GONE,
     InvoiceState.UNDONE,
-)
-_DECIDING = (
-    InvoiceState.DELETE_SEEN,
-    InvoiceState.VOID_SEEN,
-    InvoiceState.HELD,
-    InvoiceState.ASKED,
 )
 
 
@@ -138,7 +132,7 @@ def why_taken(export: Export, connection: Connection) -> str:
         return f"{asked_by(export)} is exporting invoice {number} right now."
     if export.invoice_state is InvoiceState.UNDOING:
         return f"Somebody is undoing the export of invoice {number} just now."
-    if export.invoice_state in _DECIDING:
+    if export.invoice_state in ENDED_IN_XERO:
         return (
             f"Invoice {number} was deleted or voided in Xero, and Paymo hasn't followed yet. "
             "Check it in Paymo first."

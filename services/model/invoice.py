@@ -42,6 +42,8 @@ class InvoiceState(StrEnum):
 
 
 UNSETTLED = (InvoiceState.DELETE_SEEN, InvoiceState.VOID_SEEN)  # Paymo has yet to follow
+UNDECIDED = (InvoiceState.HELD, InvoiceState.ASKED)  # until a person says whether it should
+ENDED_IN_XERO = (*UNSETTLED, *UNDECIDED)  # deleted or voided there, and still in Paymo
 
 
 def status_name(status: str) -> str:

@@ -36,8 +36,7 @@ async def list_candidates(
     """
     dated = [InvoiceHeader.issued_on >= since] if since else []
     went_out = select(Export.id).where(
-        Export.paymo_company_id == connection.paymo_company_id,
-        Export.tenant_id == connection.tenant_id,
+        exports.of_pair(connection),
         Export.paymo_invoice_id == InvoiceHeader.invoice_id,
         Export.state != ExportState.FAILED,
         Export.invoice_state != InvoiceState.UNDONE,
@@ -234,8 +233,7 @@ async def list_latest(
         found = await session.scalars(
             select(Export)
             .where(
-                Export.paymo_company_id == connection.paymo_company_id,
-                Export.tenant_id == connection.tenant_id,
+                exports.of_pair(connection),
                 Export.paymo_invoice_id.in_(some),
             )
             .order_by(Export.generation)

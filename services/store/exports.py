@@ -4,40 +4,49 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, union, update
+from sqlalchemy import ColumnElement, func, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from services.errors import NotFound
 from services.model.export import ExportState
-from services.model.invoice import UNSETTLED, InvoiceState
-from services.model.jobs import Job, TaskState
+from services.model.invoice import ENDED_IN_XERO, UNDECIDED, UNSETTLED, InvoiceState
 from services.model.people import Person
 from services.store import connections, leases
 from services.store.leases import write_where
-from services.store.tables import Connection, Export, InvoiceHeader, Payment, Task
+from services.store.tables import Connection, Export, InvoiceHeader, Payment
 from services.store.types import is_any
 
 WAITING = (ExportState.QUEUED, ExportState.SENDING, ExportState.UNKNOWN)
 TAKEN = (*WAITING, ExportState.FAILED)  # what is refused comes due when something changed
 DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
-FOLLOWED = (
-    InvoiceState.LIVE,
-    InvoiceState.DELETE_SEEN,
-    InvoiceState.VOID_SEEN,
-    InvoiceState.HELD,
-    InvoiceState.ASKED,
-    InvoiceState.UNDOING,
-)
+FOLLOWED = (InvoiceState.LIVE, *ENDED_IN_XERO, InvoiceState.UNDOING)
 # As the indexes that a sweep reads by have it (services.store.tables.exports).
 _IS_LIVE = is_any(Export.state, DONE) & is_any(Export.invoice_state, [InvoiceState.LIVE])
-IS_UNSETTLED = is_any(
-    Export.invoice_state,
-    (InvoiceState.DELETE_SEEN, InvoiceState.VOID_SEEN, InvoiceState.HELD, InvoiceState.ASKED),
-)
+IS_UNSETTLED = is_any(Export.invoice_state, ENDED_IN_XERO)
 # Loads an export without its long columns.
 _LONG = (Export.sent, Export.invoice, Export.compared, Export.reply_to, Export.grounds)
 SHORT = [defer(each, raiseload=True) for each in _LONG]
+
+
+def over(connection: Connection) -> ColumnElement[bool]:
+    """What was exported over this connection, to the organisation that it leads to now."""
+    return (Export.connection_id == connection.id) & (Export.tenant_id == connection.tenant_id)
+
+
+def of_pair(connection: Connection) -> ColumnElement[bool]:
+    """What was exported from this company to this organisation, over any connection."""
+    return (Export.paymo_company_id == connection.paymo_company_id) & (
+        Export.tenant_id == connection.tenant_id
+    )
+
+
+def _live(connection: Connection) -> ColumnElement[bool]:
+    return (Export.connection_id == connection.id) & _IS_LIVE
+
+
+def _unsettled(connection_id: int) -> ColumnElement[bool]:
+    return (Export.connection_id == connection_id) & IS_UNSETTLED
 
 
 async def get(session: AsyncSession, export_id: int) -> Export:
@@ -71,8 +80,7 @@ async def find_latest(
     return await session.scalar(
         select(Export)
         .where(
-            Export.paymo_company_id == connection.paymo_company_id,
-            Export.tenant_id == connection.tenant_id,
+            of_pair(connection),
             Export.paymo_invoice_id == invoice_id,
         )
         .order_by(Export.generation.desc())
@@ -94,8 +102,7 @@ async def take(session: AsyncSession, export_id: int, now: datetime) -> Export |
 def _refused(connection: Connection) -> tuple[ColumnElement[bool], ...]:
     """What people asked for, with the invoice that it was refused with."""
     return (
-        Export.connection_id == connection.id,
-        Export.tenant_id == connection.tenant_id,
+        over(connection),
         Export.state == ExportState.FAILED,
         Export.requested_by != "",
         Export.seen_updated_on.is_not(None),
@@ -120,8 +127,7 @@ async def list_by_xero_ids(
     found = await session.scalars(
         select(Export)
         .where(
-            Export.connection_id == connection.id,
-            Export.tenant_id == connection.tenant_id,
+            over(connection),
             Export.xero_invoice_id.in_(xero_ids),
         )
         .order_by(Export.id)
@@ -160,10 +166,7 @@ async def list_followed_ids(
     made by the app that the operator used before.
     """
     live = select(Export.xero_invoice_id).where(
-        Export.connection_id == connection.id,
-        Export.tenant_id == connection.tenant_id,
-        Export.xero_invoice_id.is_not(None),
-        _IS_LIVE,
+        over(connection), Export.xero_invoice_id.is_not(None), _IS_LIVE
     )
     if not not_of:
         return [each for each in await session.scalars(live.order_by(Export.id)) if each]
@@ -205,11 +208,7 @@ async def list_unsettled(session: AsyncSession, connection: Connection) -> Seque
     """Return the exports that Xero deleted or voided and Paymo has not followed yet."""
     found = await session.scalars(
         select(Export)
-        .where(
-            Export.connection_id == connection.id,
-            IS_UNSETTLED,
-            Export.invoice_state.in_(UNSETTLED),
-        )
+        .where(_unsettled(connection.id), Export.invoice_state.in_(UNSETTLED))
         .order_by(Export.id)
     )
     return found.all()
@@ -217,9 +216,10 @@ async def list_unsettled(session: AsyncSession, connection: Connection) -> Seque
 
 async def list_held(session: AsyncSession, connection_id: int) -> Sequence[Export]:
     """Return the exports that the breaker stopped."""
-    is_held = IS_UNSETTLED & (Export.invoice_state == InvoiceState.HELD)
     found = await session.scalars(
-        select(Export).where(Export.connection_id == connection_id, is_held).order_by(Export.id)
+        select(Export)
+        .where(_unsettled(connection_id), Export.invoice_state == InvoiceState.HELD)
+        .order_by(Export.id)
     )
     return found.all()
 
@@ -229,7 +229,10 @@ async def list_unchecked(
 ) -> Sequence[Export]:
     """Return live exports to check in Paymo: new ones, and those with a hint of a change."""
     found = await session.scalars(
-        _live(connection).where(Export.paymo_checked_at.is_(None)).order_by(Export.id).limit(limit)
+        select(Export)
+        .where(_live(connection), Export.paymo_checked_at.is_(None))
+        .order_by(Export.id)
+        .limit(limit)
     )
     return found.all()
 
@@ -239,16 +242,12 @@ async def list_longest_checked(
 ) -> Sequence[Export]:
     """Return the live exports whose last check in Paymo is the longest ago."""
     found = await session.scalars(
-        _live(connection)
-        .where(Export.paymo_checked_at.is_not(None))
+        select(Export)
+        .where(_live(connection), Export.paymo_checked_at.is_not(None))
         .order_by(Export.paymo_checked_at, Export.id)
         .limit(limit)
     )
     return found.all()
-
-
-def _live(connection: Connection) -> Select[Export]:
-    return select(Export).where(Export.connection_id == connection.id, _IS_LIVE)
 
 
 async def list_watched_ids(
@@ -260,9 +259,7 @@ async def list_watched_ids(
     )
     found = await session.scalars(
         select(Export.id).where(
-            Export.connection_id == connection.id,
-            Export.state.in_(DONE),
-            Export.invoice_state == InvoiceState.LIVE,
+            _live(connection),
             or_(Export.paymo_invoice_id.in_(paymo_ids), Export.id.in_(holders)),
         )
     )
@@ -304,8 +301,7 @@ async def count_live(session: AsyncSession, connection: Connection) -> int:
     """Count the exported invoices that are live in Xero, those that were linked anew once."""
     found = await session.scalar(
         select(func.count(Export.xero_invoice_id.distinct())).where(
-            Export.connection_id == connection.id,
-            Export.tenant_id == connection.tenant_id,
+            over(connection),
             Export.state.in_(DONE),
             Export.invoice_state.in_((InvoiceState.LIVE, InvoiceState.UNDOING, InvoiceState.GONE)),
         )
@@ -317,9 +313,8 @@ async def count_asking(session: AsyncSession, connection_id: int) -> int:
     """Return how many exports wait for a person's decision."""
     found = await session.scalar(
         select(func.count()).where(
-            Export.connection_id == connection_id,
-            IS_UNSETTLED,
-            Export.invoice_state.in_((InvoiceState.HELD, InvoiceState.ASKED)),
+            _unsettled(connection_id),
+            Export.invoice_state.in_(UNDECIDED),
         )
     )
     return found or 0
@@ -331,8 +326,7 @@ async def list_taken_ids(
     """Return which of these Paymo invoices are exported or on their way."""
     rows = await session.execute(
         select(Export.paymo_invoice_id, Export.state).where(
-            Export.paymo_company_id == connection.paymo_company_id,
-            Export.tenant_id == connection.tenant_id,
+            of_pair(connection),
             Export.paymo_invoice_id.in_(invoice_ids),
             Export.state != ExportState.FAILED,
             Export.invoice_state.in_(FOLLOWED),
@@ -353,17 +347,6 @@ async def note_compared(
     return await write_where(session, export, is_same, drift=marks, compared=compared)
 
 
-async def is_our_change(session: AsyncSession, export: Export, stated_at: datetime) -> bool:
-    """Say whether what Xero said at this time may predate an update of ours."""
-    found = await session.scalars(
-        select(Task).where(Task.export_id == export.id, Task.job == Job.UPDATE)
-    )
-    return any(
-        each.state is TaskState.WAITING or each.data.get("stated_at", "") > stated_at.isoformat()
-        for each in found
-    )
-
-
 async def list_copied(
     session: AsyncSession, connection: Connection, paymo_ids: Collection[int] | None
 ) -> Sequence[tuple[int, int, datetime]]:
@@ -375,11 +358,7 @@ async def list_copied(
             (InvoiceHeader.connection_id == Export.connection_id)
             & (InvoiceHeader.invoice_id == Export.paymo_invoice_id),
         )
-        .where(
-            Export.connection_id == connection.id,
-            Export.state.in_(DONE),
-            Export.invoice_state == InvoiceState.LIVE,
-        )
+        .where(_live(connection))
     )
     if paymo_ids is not None:
         asked = asked.where(Export.paymo_invoice_id.in_(paymo_ids))

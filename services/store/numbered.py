@@ -104,8 +104,7 @@ async def _holding(
     former = await session.scalars(
         select(Export)
         .where(
-            Export.paymo_company_id == connection.paymo_company_id,
-            Export.tenant_id == connection.tenant_id,
+            exports.of_pair(connection),
             func.lower(Export.number).contains(part, autoescape=True),
         )
         .order_by(Export.id.desc())
@@ -125,8 +124,7 @@ async def find(session: AsyncSession, connection: Connection, number: str) -> Nu
     found = await session.scalars(
         select(Export)
         .where(
-            Export.paymo_company_id == connection.paymo_company_id,
-            Export.tenant_id == connection.tenant_id,
+            exports.of_pair(connection),
             or_(is_named, is_same),
         )
         .order_by(Export.id.desc())

@@ -14,7 +14,7 @@ from services.model.connection import ConnectionState
 from services.model.export import ExportState, RefusalCode
 from services.model.invoice import InvoiceState, PaymentKind, PaymentState
 from services.model.jobs import Job, TaskState
-from services.store import batches, payments, worklists
+from services.store import batches, exports, payments, worklists
 from services.store.tables import (
     Client,
     Connection,
@@ -57,7 +57,7 @@ async def load(
         wanted.update(
             await session.scalars(
                 select(Export.paymo_invoice_id).where(
-                    *_own(connection), Export.xero_invoice_id.in_(some)
+                    exports.of_pair(connection), Export.xero_invoice_id.in_(some)
                 )
             )
         )
@@ -81,15 +81,8 @@ async def load_all(
     session: AsyncSession, connection: Connection, paymo_ids: Collection[int]
 ) -> Recorded:
     """What is recorded of these invoices, and of everything that was ever exported."""
-    ever = await session.scalars(select(Export.paymo_invoice_id).where(*_own(connection)))
+    ever = await session.scalars(select(Export.paymo_invoice_id).where(exports.of_pair(connection)))
     return await load(session, connection, paymo_ids={*paymo_ids, *ever}, xero_ids=())
-
-
-def _own(connection: Connection) -> tuple[ColumnElement[bool], ...]:
-    return (
-        Export.paymo_company_id == connection.paymo_company_id,
-        Export.tenant_id == connection.tenant_id,
-    )
 
 
 async def _add_payments(session: AsyncSession, known: Recorded) -> None:
@@ -225,7 +218,7 @@ async def load_figures(
     since, until = (days.begin_of(zone, each) for each in (period.first, period.after))
     exported = await session.scalars(
         select(Export)
-        .where(*_own(connection), Export.exported_at >= since, Export.exported_at < until)
+        .where(exports.of_pair(connection), Export.exported_at >= since, Export.exported_at < until)
         .where(Export.invoice_state != InvoiceState.UNDONE)
         .order_by(Export.exported_at, Export.id)
     )
@@ -268,7 +261,7 @@ async def _cash(
     found = await session.execute(
         select(Payment, Export)
         .join(Export, Export.id == Payment.export_id)
-        .where(*_own(connection), *which)
+        .where(exports.of_pair(connection), *which)
         .where(Payment.kind != PaymentKind.CREDIT_NOTE, Payment.state.not_in(_TAKEN_BACK))
         .order_by(Payment.paid_on, Payment.id)
     )

@@ -240,3 +240,14 @@ async def list_tasks(session: AsyncSession, export_id: int) -> Sequence[Task]:
         select(Task).where(Task.export_id == export_id).order_by(Task.id.desc())
     )
     return found.all()
+
+
+async def is_our_change(session: AsyncSession, export_id: int, stated_at: datetime) -> bool:
+    """Say whether what Xero said at this time may predate an update of ours."""
+    found = await session.scalars(
+        select(Task).where(Task.export_id == export_id, Task.job == Job.UPDATE)
+    )
+    return any(
+        each.state is TaskState.WAITING or each.data.get("stated_at", "") > stated_at.isoformat()
+        for each in found
+    )

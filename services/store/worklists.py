@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from services.errors import NotFound, ServiceError
 from services.model import days
 from services.model.export import ExportState
-from services.model.invoice import SENT_IN_PAYMO, InvoiceState, PaymentState
+from services.model.invoice import SENT_IN_PAYMO, UNDECIDED, InvoiceState, PaymentState
 from services.model.jobs import Job, TaskState
 from services.model.notice import MOST_DAYS_LATE
 from services.model.wording import some_of
@@ -43,7 +43,7 @@ async def list_needing(session: AsyncSession, connection: Connection) -> Sequenc
     )
     is_refused = and_(Export.state == ExportState.FAILED, Export.requested_by != "")
     differs = and_(Export.state == ExportState.DIFFERENT, Export.invoice_state == InvoiceState.LIVE)
-    is_asked = Export.invoice_state.in_((InvoiceState.HELD, InvoiceState.ASKED))
+    is_asked = Export.invoice_state.in_(UNDECIDED)
     waits = Export.state == ExportState.AWAITING
     found = await session.scalars(
         _of(connection)
@@ -122,9 +122,7 @@ async def list_overdue(
 
 
 def _of(connection: Connection) -> Select[Export]:
-    return select(Export).where(
-        Export.connection_id == connection.id, Export.tenant_id == connection.tenant_id
-    )
+    return select(Export).where(exports.over(connection))
 
 
 def left_of(export: Export) -> Decimal:
@@ -160,8 +158,7 @@ async def list_of(
 ) -> Sequence[Export]:
     """Return the invoices in Xero that are approved or paid, of one client if given."""
     own = [
-        Export.paymo_company_id == connection.paymo_company_id,
-        Export.tenant_id == connection.tenant_id,
+        exports.of_pair(connection),
         Export.invoice_state == InvoiceState.LIVE,
         Export.xero_seen_status.in_(("AUTHORISED", "PAID")),
         *more,
@@ -206,8 +203,7 @@ async def count_clean(session: AsyncSession, connection: Connection) -> int:
     """Count the exports by people without any difference, not undone."""
     found = await session.scalar(
         select(func.count()).where(
-            Export.connection_id == connection.id,
-            Export.tenant_id == connection.tenant_id,
+            exports.over(connection),
             Export.state == ExportState.EXPORTED,
             Export.requested_by != "",
             Export.accepted_difference.is_(None),
@@ -224,8 +220,7 @@ async def list_failed_run(session: AsyncSession, connection: Connection) -> list
     rows = await session.execute(
         select(Export.number, Export.state)
         .where(
-            Export.connection_id == connection.id,
-            Export.tenant_id == connection.tenant_id,
+            exports.over(connection),
             Export.state.in_(settled),
             Export.requested_at >= connection.auto_export_since,
             _BY_ITSELF,
@@ -252,8 +247,7 @@ async def list_asked_about(
         Task.asked_at >= connection.auto_export_since,
     )
     asked_for = select(Export.paymo_invoice_id).where(
-        Export.paymo_company_id == connection.paymo_company_id,
-        Export.tenant_id == connection.tenant_id,
+        exports.of_pair(connection),
     )
     found = select(InvoiceHeader.invoice_id).where(
         InvoiceHeader.connection_id == connection.id,

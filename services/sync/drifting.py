@@ -20,7 +20,7 @@ from services.lifecycle import invoice as lifecycle
 from services.lifecycle import payment
 from services.model.invoice import InvoiceState, PaymentState
 from services.model.notice import NoticeKind
-from services.store import exports, matches, mirror, payments
+from services.store import exports, matches, mirror, payments, schedules
 from services.store.engine import Session
 from services.store.tables import Export, Payment
 from services.sync.run import ExportedInvoice, SweepRun
@@ -204,7 +204,7 @@ class _Watched(ExportedInvoice):
         if compare.standing(export, seen).in_xero:
             seen = await self._with_both(seen)
         async with self.run.database.sessions.begin() as session:
-            if not await exports.is_our_change(session, export, invoice.updated_at):
+            if not await schedules.is_our_change(session, export.id, invoice.updated_at):
                 await self._settle(session, seen)
 
     async def _with_both(self, seen: Comparison) -> Comparison:
