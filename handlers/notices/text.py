@@ -289,10 +289,9 @@ def _why_asked(facts: Facts) -> str:
 
 def _restored(facts: Facts) -> str:
     lost = [f"• {one_line(each)}" for each in (facts.get("lost") or "").split("\n") if each]
-    kept = [render(facts["kept"])] if facts.get("kept") else []
     said = (
         f"✅ <@{facts['by']}> restored {invoice_text(facts)}, {amount(facts, 'total')}, in Paymo "
-        f"with {listed(['its lines', 'taxes', 'payments', *kept])}."
+        f"with {render(facts.get('kept') or 'its lines')}."
     )
     return "\n".join([said, *lost])
 

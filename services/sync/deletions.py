@@ -241,14 +241,19 @@ _OPEN = _Why(
 
 def said(invoice: Invoice) -> str:
     """Name what hangs on an invoice, as in "its project and 2 time entries", or ""."""
+    return listed(parts(invoice))
+
+
+def parts(invoice: Invoice) -> list[str]:
+    """Return the same, part by part."""
     expenses = sum(each.expense_id is not None for each in invoice.items)
     entries = sum(len(each.entries) for each in invoice.items)
-    parts = ["its project"] if invoice.project_id is not None else []
+    found = ["its project"] if invoice.project_id is not None else []
     if expenses:
-        parts.append(f"{expenses} expense{'' if expenses == 1 else 's'}")
+        found.append(f"{expenses} expense{'' if expenses == 1 else 's'}")
     if entries:
-        parts.append(f"{entries} time {'entry' if entries == 1 else 'entries'}")
-    return listed(parts)
+        found.append(f"{entries} time {'entry' if entries == 1 else 'entries'}")
+    return found
 
 
 async def free(paymo: PaymoClient, former: Invoice) -> Invoice:

@@ -204,7 +204,7 @@ class RestoreStep(ExportTaskStep):
 
     async def _succeed(self, about: Assignment, made: Invoice) -> None:
         export, now = about.export, self.now()
-        kept, former = deletions.said(made), _former(about)
+        kept, former = _kept(made), _former(about)
         lost = [*await deletions.lost(self._paymo(about), former, made)]
         if made.total != former.total:
             total, was = (
@@ -257,7 +257,14 @@ def _missing(former: Invoice, made: Invoice) -> list[Payment]:
     return missing
 
 
+def _kept(made: Invoice) -> str:
+    """Name what came back, as in "its lines, 2 payments and its project"."""
+    count = len(made.payments)
+    parts = ("its lines", "taxes" if made.tax_amount or made.tax2_amount else "")
+    paid = f"{count} payment{'' if count == 1 else 's'}" if count else ""
+    return listed([each for each in (*parts, paid, *deletions.parts(made)) if each])
+
+
 def said_of(number: str, kept: str) -> str:
     """Say what came back with the invoice."""
-    parts = ["its lines", "taxes", "payments", *([kept] if kept else [])]
-    return f"Invoice {number} is back in Paymo with {listed(parts)}. You can export it again."
+    return f"Invoice {number} is back in Paymo with {kept}. You can export it again."

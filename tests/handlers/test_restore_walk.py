@@ -36,7 +36,10 @@ async def test_a_drafts_card_says_so_and_leads_nowhere_once_it_is_deleted(walk: 
     assert answer.ok, answer.failure
     deleted = await walk.rewritten("invoice_deleted", "restored it")
     assert buttons(deleted.blocks) == {}
-    await walk.notice("invoice_restored")
+    told = text_in((await walk.notice("invoice_restored")).blocks)
+    assert "payment" not in told
+    assert "in Paymo with its lines and taxes." in told
+    await walk.modal_saying("is back in Paymo with its lines and taxes. You can")
 
 
 async def test_what_paymo_refuses_to_restore_keeps_its_button(walk: Walk) -> None:

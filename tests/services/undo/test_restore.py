@@ -137,6 +137,7 @@ async def test_the_payments_that_were_there_come_back(bridge: Bridge) -> None:
         (Decimal(50), DAY, "cash"),
         (Decimal(50), DAY, "cash"),
     ]
+    assert (await bridge.notices())[-1][1]["kept"] == "its lines, taxes and 2 payments"
 
 
 @pytest.mark.parametrize("hours", [1, 72])
