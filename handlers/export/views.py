@@ -1,10 +1,10 @@
 """The export form: how it is drawn, and what a person chose in it."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from handlers import blocks, names
-from handlers.blocks import Block, one_line, render_line
+from handlers.blocks import Block, How, one_line, render_line
 from handlers.buttons import button, buttons, open_links, whom_to_ask
 from handlers.export.text import (
     DEMO,
@@ -48,6 +48,7 @@ from services.model import chunks
 from services.model.actions import Action, in_the_form
 from services.model.export import Check, Colour, ExportState
 from services.model.invoice import InvoicePicture
+from services.model.people import Option
 
 TITLE = "Export Invoice"
 
@@ -140,27 +141,25 @@ def _fields(form: ExportForm) -> list[Block]:
     """Ask for what the export needs, unless nothing would let it go."""
     if form.is_taken:
         return []
-    contact = blocks.search(
-        names.CONTACT,
-        "Contact in Xero",
-        "Type a name, e-mail or tax number",
-        form.contact,
-        hint=contact_hint(form.contact_reason),
-        tells=True,
-    )
-    account = blocks.search(
-        names.ACCOUNT,
-        "Account in Xero",
-        "For example Sales",
-        form.account,
-        hint=account_hint(form),
-        tells=True,
-    )
+    contact = contact_field(form.contact, hint=contact_hint(form.contact_reason), tells=True)
+    account = account_field(form.account, hint=account_hint(form), tells=True)
     status = blocks.choice(
         names.XERO_STATUS, "Status in Xero", STATUSES, form.xero_status, tells=True
     )
     taxes = [*_tax_field(form), *_untaxed_field(form)]
     return [contact, account, *taxes, status, *_day_fields(form)]
+
+
+def contact_field(chosen: Option | None, **how: Unpack[How]) -> Block:
+    """Ask for the contact of an invoice, or of a client's invoices."""
+    return blocks.search(
+        names.CONTACT, "Contact in Xero", "Type a name, e-mail or tax number", chosen, **how
+    )
+
+
+def account_field(chosen: Option | None, **how: Unpack[How]) -> Block:
+    """Ask for the account of an invoice's lines, likewise."""
+    return blocks.search(names.ACCOUNT, "Account in Xero", "For example Sales", chosen, **how)
 
 
 def _day_fields(form: ExportForm) -> list[Block]:

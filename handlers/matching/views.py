@@ -3,6 +3,7 @@
 from handlers import blocks, names
 from handlers.blocks import Block
 from handlers.export.text import contact_hint
+from handlers.export.views import account_field, contact_field
 from handlers.matching.text import ACCOUNT_HINT, ALL_MATCHED, NO_CLIENTS, matched_text
 from handlers.routing import Note
 from services.matching.service import MatchForm
@@ -41,19 +42,6 @@ def match_view(
 
 def _fields(form: MatchForm) -> list[Block]:
     return [
-        blocks.search(
-            names.CONTACT,
-            "Contact in Xero",
-            "Type a name, e-mail or tax number",
-            form.contact,
-            hint=contact_hint(form.contact_reason),
-        ),
-        blocks.search(
-            names.ACCOUNT,
-            "Account in Xero",
-            "For example Sales",
-            form.account,
-            hint=ACCOUNT_HINT,
-            optional=True,
-        ),
+        contact_field(form.contact, hint=contact_hint(form.contact_reason)),
+        account_field(form.account, hint=ACCOUNT_HINT, optional=True),
     ]

@@ -260,12 +260,10 @@ async def _why_account(session: Session, connection: Connection, case: Case) -> 
         return "used before"
     if await matches.find_last_account(session, connection.id, connection.tenant_id) == account_id:
         return "used in the last export"
-    fitting = ledger_settings.fitting_accounts(case.ledger, case.invoice.rate)
-    return (
-        f"the only one with {case.ledger.written(case.invoice.rate)}"
-        if fitting == [account_id]
-        else ""
-    )
+    rate = case.invoice.rate
+    if [each.account_id for each in case.ledger.accounts_with(rate)] == [account_id]:
+        return f"the only one with {case.ledger.written(rate)}"
+    return ""
 
 
 async def _invoice_option(

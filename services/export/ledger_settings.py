@@ -3,10 +3,8 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import Protocol
 
-from services import money
 from services.clients.paymo import Invoice
 from services.clients.xero import Addition
 from services.mapping.case import LedgerSettings
@@ -134,22 +132,10 @@ class Proposer:
         known = self.matches.get(invoice.client_id)
         if known is not None and known.account_id:
             return known.account_id
-        fitting = fitting_accounts(self.ledger, invoice.rate)
+        fitting = [each.account_id for each in self.ledger.accounts_with(invoice.rate)]
         if self.last_account in fitting:
             return self.last_account
         return fitting[0] if len(fitting) == 1 else ""
-
-
-def fitting_accounts(ledger: LedgerSettings, wanted: Decimal) -> list[str]:
-    """Return the accounts for sales whose own tax comes to this many per cent."""
-    return [
-        each.account_id
-        for each in ledger.accounts.values()
-        if each.is_usable
-        and not each.is_liability
-        and (rate := ledger.rate_of(each)) is not None
-        and money.rates_agree(rate, wanted)
-    ]
 
 
 async def proposer_for(

@@ -79,6 +79,17 @@ class LedgerSettings:
         tax = self.tax_rates.get(account.tax_type)
         return tax.effective_rate if tax is not None and tax.is_usable else None
 
+    def accounts_with(self, rate: Decimal) -> list[KnownAccount]:
+        """The accounts for sales whose own tax comes to this many per cent."""
+        return [
+            each
+            for each in self.accounts.values()
+            if each.is_usable
+            and not each.is_liability
+            and (its_rate := self.rate_of(each)) is not None
+            and money.rates_agree(its_rate, rate)
+        ]
+
     def zero_rates(self) -> tuple[KnownRate, ...]:
         """Every rate that lines without tax could have."""
         return tuple(each for each in self.tax_rates.values() if each.is_zero)

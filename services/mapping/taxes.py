@@ -142,15 +142,7 @@ def _differs(case: Case, account: KnownAccount) -> str:
 def _ways_on(case: Case, wanted: Decimal) -> tuple[str, str]:
     """Say what Xero has with this rate, and in a second sentence what to do."""
     ledger, written = case.ledger, case.ledger.written(wanted)
-    fitting = [
-        each.title
-        for each in ledger.accounts.values()
-        if each.is_usable
-        and not each.is_liability
-        and (rate := ledger.rate_of(each)) is not None
-        and money.rates_agree(rate, wanted)
-    ]
-    if fitting:
+    if fitting := [each.title for each in ledger.accounts_with(wanted)]:
         verb = "has" if len(fitting) == 1 else "have"
         there = f"{some_of(fitting)} {verb} {written}."
         return there, f"Choose an account with {written}, or a tax rate for the invoice."

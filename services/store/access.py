@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.model.connection import ConnectionState
 from services.model.notice import NoticeKind
 from services.model.people import Role
-from services.store import audit, links, notices, people, settled
+from services.store import audit, connections, links, notices, people, settled
 from services.store.audit import AuditNote
 from services.store.engine import insert_into
 from services.store.notices import Notification
@@ -98,7 +98,7 @@ async def tell_owner(
     session: AsyncSession, connection: Connection, request: AccessRequest, now: datetime
 ) -> None:
     """Show the request to whoever is the owner now."""
-    facts = common_facts(connection) | {
+    facts = _facts(connection) | {
         "request_id": request.id,
         "by": request.user_id,
         "role": request.role,
@@ -121,14 +121,9 @@ async def _stop_asking(
     await settled.settle(session, connection, over, now)
 
 
-def common_facts(connection: Connection) -> dict[str, object]:
+def _facts(connection: Connection) -> dict[str, object]:
     """Return the facts that every message about a role has."""
-    return {
-        "connection_id": connection.id,
-        "organisation": connection.organisation_name,
-        "company": connection.paymo_company_name,
-        "owner": connection.owner_id,
-    }
+    return connections.common_facts(connection) | {"owner": connection.owner_id}
 
 
 async def answer(
@@ -150,7 +145,7 @@ async def answer(
         return False
     done = "handed it over" if request.is_handover else "allowed it"
     await _stop_asking(session, connection, request, done if given else "declined it", now)
-    facts = common_facts(connection) | {"given": given, "is_handover": request.is_handover}
+    facts = _facts(connection) | {"given": given, "is_handover": request.is_handover}
     source = f"access_answered:{request.id}"
     notification = Notification(NoticeKind.ACCESS_ANSWERED, source, facts, also=[request.user_id])
     await notices.enqueue(session, connection, notification, now)
@@ -194,7 +189,7 @@ async def change_owner(
     audit.record(
         session, connection, AuditNote("owner_changed", now, by, before=before, after=after)
     )
-    facts = common_facts(connection) | {"former": former, "by_way": how}
+    facts = _facts(connection) | {"former": former, "by_way": how}
     source = f"owner:{connection.id}:{now.isoformat()}"
     notification = Notification(NoticeKind.OWNER_CHANGED, source, facts, also=[user_id, former])
     await notices.enqueue(session, connection, notification, now)
