@@ -48,7 +48,14 @@ _PASSING = frozenset(
     }
 )
 _NOT_THERE = frozenset({"not_in_channel", "channel_not_found"})
-_GONE = frozenset({"message_not_found", "cant_update_message"})
+_GONE = frozenset(
+    {
+        "message_not_found",
+        "cant_update_message",
+        "thread_not_found",  # for a reply, whose message above it is gone
+        "cannot_reply_to_message",
+    }
+)
 _DEAD = frozenset(
     {"account_inactive", "token_revoked", "invalid_auth", "token_expired", "not_authed"}
 )

@@ -9,13 +9,13 @@ are redrawn from what is recorded now, so several events cost one update.
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
 
-from services.errors import ChannelClosed, Lost, NotFound, ServiceError
+from services.errors import ChannelClosed, Lost, NotFound, ServiceError, Throttled, Unavailable
 from services.jobs import policy
 from services.jobs.policy import Wait
 from services.jobs.runner import Step, Turn
@@ -189,8 +189,12 @@ class NoticeStep(Step[Notice]):
         """Post it; what was posted, or has its card in the channel, is drawn again."""
         if notice.ts:
             spot = Spot(notice.posted_in or notice.channel_id, notice.ts)
-            with contextlib.suppress(NotFound, ChannelClosed):  # nobody sees it any more
-                await self.board.redraw(message, spot)
+            with contextlib.suppress(ChannelClosed):  # nobody sees it any more
+                try:
+                    await self.board.redraw(message, spot)
+                except NotFound:  # somebody deleted it: what it still asks is posted anew
+                    if not message.facts.get("done"):
+                        return await self._post(notice, message)
             return spot
         if message.kind is NoticeKind.INVOICE_EXPORTED and notice.export_id is not None:
             async with self.database.sessions() as session:
@@ -200,7 +204,24 @@ class NoticeStep(Step[Notice]):
                     spot = Spot(card.posted_in, card.ts)
                     await self.board.redraw(message, spot)
                     return spot
-        return await self.board.post(message)
+        return await self._post(notice, message)
+
+    async def _post(self, notice: Notice, message: Message) -> Spot:
+        """Post it below its card, or in the channel itself where somebody deleted that."""
+        if message.thread_ts and await self._is_card_there(notice):
+            with contextlib.suppress(NotFound):
+                return await self.board.post(message)
+        return await self.board.post(replace(message, thread_ts="", is_broadcast=False))
+
+    async def _is_card_there(self, notice: Notice) -> bool:
+        """Draw the card again first: if somebody deleted it, nobody reads what is below it."""
+        async with self.database.sessions.begin() as session:
+            shown = notice.export_id or 0, notice.channel_id
+            card = await settled.take_card_of(session, shown, self.now())
+        with contextlib.suppress(Throttled, Unavailable):  # drawn a little later
+            cards = CardStep(self.database, self.board, self.links, self.now)
+            return card is None or await cards.redraw_or_forget(card)
+        return True
 
     async def _note_posted(self, notice: Notice, message: Message, spot: Spot) -> None:
         async with self.database.sessions.begin() as session:
@@ -339,16 +360,25 @@ class CardStep(Step[Card]):
         return await settled.take_card(session, key, now)
 
     async def run(self, turn: Turn[Card]) -> None:
-        """Redraw it; if the message is gone, post the event itself all the same."""
-        card = turn.row
+        """Redraw it; events post messages of their own, so one that is gone is forgotten."""
+        await self.redraw_or_forget(turn.row)
+
+    async def redraw_or_forget(self, card: Card) -> bool:
+        """Draw a card that was taken, and say whether its message is still there."""
         async with self.database.sessions() as session:
             export = await exports.get(session, card.export_id)
             message = await _card(session, export, card.channel_id, self)
         try:
             await self.board.redraw(message, Spot(card.posted_in, card.ts))
-        except (ChannelClosed, NotFound) as refusal:
+        except NotFound:
+            log.info("card_gone", export=card.export_id)
+            async with self.database.sessions.begin() as session:
+                await settled.forget_card(session, card)
+            return False
+        except ChannelClosed as refusal:
             log.info("card_not_redrawn", export=card.export_id, refusal=refusal)
         await self._close(card)
+        return True
 
     async def give_up(self, turn: Turn[Card], refusal: ServiceError) -> None:
         """Leave it as it is; the next event redraws it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import ColumnElement, Select, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -296,6 +296,19 @@ async def take_card(session: AsyncSession, workspace_id: int, now: datetime) -> 
         return None
     own = (Card.export_id == oldest.export_id) & (Card.channel_id == oldest.channel_id)
     return await leases.take_where(session, Card, own, now)
+
+
+async def take_card_of(session: AsyncSession, shown: tuple[int, str], now: datetime) -> Card | None:
+    """Take the card of this export in this channel, if it is out of date."""
+    export_id, channel_id = shown
+    own = (Card.export_id == export_id) & (Card.channel_id == channel_id)
+    return await leases.take_where(session, Card, own, now)
+
+
+async def forget_card(session: AsyncSession, card: Card) -> None:
+    """Drop a card whose message is gone, unless another was posted since."""
+    own = (Card.export_id == card.export_id) & (Card.channel_id == card.channel_id)
+    await session.execute(delete(Card).where(own, Card.ts == card.ts))
 
 
 async def close_card(session: AsyncSession, card: Card, again_at: datetime | None) -> bool:

@@ -250,6 +250,24 @@ async def test_people_decide_about_payments_and_deletions_by_buttons(walk: Walk)
     assert all(each.number != "INV-2" for each in walk.company.invoices.values())
 
 
+async def test_what_happens_is_told_in_the_channel_once_somebody_deleted_the_card(
+    walk: Walk,
+) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.export("INV-1")
+    card = await walk.notice("invoice_exported")
+    slack.state.channels[card.channel_id].messages.remove(card)
+
+    walk.pay("INV-1", "400.00")
+    paid = await walk.notice("payment_received")
+    walk.books.remove_payment(walk.in_xero("INV-1").payments[0].payment_id)
+    removed = await walk.notice("payment_removed")
+
+    assert [each.thread_ts for each in (paid, removed)] == ["", ""]
+    assert "INV-1" in text_in(paid.blocks)
+
+
 @pytest.mark.parametrize("button", ["breaker_keep", "breaker_apply"])
 async def test_many_deletions_at_once_wait_for_a_press(walk: Walk, button: str) -> None:
     await walk.connect()

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 
+from services.errors import NotFound
 from services.model.export import BatchState, ExportState
 from services.model.invoice import InvoiceState
 from services.model.notice import Layout, NoticeKind, Topic
-from services.store import notices, settled
+from services.store import connections, notices, settled
 from services.store.tables import Batch, Export
 from tests.databases import SQLITE_ALONE
 from tests.services.notices.conftest import OWNER, Newsroom
@@ -145,3 +146,43 @@ async def test_a_draft_over_nothing_is_a_draft(room: Newsroom, status: str, stat
     await room.run()
 
     assert [each.facts["state"] for _, each in room.board.posted] == [state]
+
+
+async def test_an_event_never_goes_below_a_card_that_somebody_deleted(room: Newsroom) -> None:
+    """Slack keeps the thread of a deleted message, and nobody reads it."""
+    await room.service.subscribe(OWNER, "C1", layout=Layout.THREAD)
+    export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None)
+    await room.add(export)
+    await room.tell_of(export, NoticeKind.INVOICE_EXPORTED, "card")
+    await room.run(seconds=2)
+    await room.tell_of(export, NoticeKind.PAYMENT_RECEIVED, "part")
+    await room.run(seconds=2)
+    room.board.refuse("C1", NotFound("The message is gone."))
+    for word in ("rest", "void"):
+        await room.tell_of(export, NoticeKind.INVOICE_VOIDED, word)
+        await room.run(seconds=2)
+
+    told = [(each.facts.get("word"), each.thread_ts) for _, each in room.board.posted[1:]]
+    assert told == [("part", "1.0"), ("rest", ""), ("void", "")]
+    assert [ts for ts, _ in room.board.redrawn] == ["1.0"]
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+async def test_a_question_that_somebody_deleted_is_asked_anew_while_it_is_open(
+    room: Newsroom, *, is_over: bool
+) -> None:
+    kind, now = NoticeKind.SYNC_PAUSED, room.clock()
+    await room.tell("four", "U1", kind=kind)
+    await room.run(seconds=2)
+    room.board.refuse("U1", NotFound("The message is gone."))
+    async with room.database.sessions.begin() as session:
+        connection = await connections.get(session, room.connection.id)
+        if is_over:
+            over = settled.Settled((kind,), "U1", "followed Xero")
+            await settled.settle(session, connection, over, now)
+        else:
+            await settled.renew(session, connection, kind, {"word": "five"}, now)
+    await room.run(seconds=2)
+
+    assert room.board.told == [("U1", "four")] + [("U1", "five")] * (not is_over)
+    assert [each.ts for each in await room.rows()] == ["1.0" if is_over else "2.0"]
