@@ -189,11 +189,11 @@ def _left_out(result: ExportResult) -> str:
     )
 
 
-def amount_of(amount: Decimal | None, result: ExportResult) -> str:
+def amount_of(amount: Decimal | None, invoice: ExportResult | InvoicePicture) -> str:
     """Write an amount of the invoice's currency, or a dash where there is none."""
     if amount is None:
         return "–"
-    return blocks.amount(amount, result.currency, result.country)
+    return blocks.amount(amount, invoice.currency, invoice.country)
 
 
 TAX_HELP = (
@@ -211,13 +211,8 @@ def dates_text(picture: InvoicePicture) -> str:
 def totals_text(picture: InvoicePicture) -> str:
     """Write the sums of the lines."""
     sums = (picture.sub_total, picture.tax_total, picture.total)
-    before, tax, total = (amount_in(picture, each) for each in sums)
+    before, tax, total = (amount_of(each, picture) for each in sums)
     return f"Subtotal {before} · Tax {tax} · *Total {total}*"
-
-
-def amount_in(picture: InvoicePicture, amount: Decimal) -> str:
-    """Write an amount of this invoice."""
-    return blocks.amount(amount, picture.currency, picture.country)
 
 
 def line_cells(line: InvoiceLine, picture: InvoicePicture) -> tuple[str, str]:
@@ -228,7 +223,7 @@ def line_cells(line: InvoiceLine, picture: InvoicePicture) -> tuple[str, str]:
     if said:
         what += f"\n{one_line(shorten(said, _LONGEST_DESCRIPTION))}"
     price, amount, tax = (
-        amount_in(picture, each) for each in (line.unit_amount, line.amount, line.tax)
+        amount_of(each, picture) for each in (line.unit_amount, line.amount, line.tax)
     )
     less = " less discount" if line.quantity * line.unit_amount > line.amount else ""
     quantity = money.format_number(line.quantity, picture.country)
