@@ -14,7 +14,7 @@ from services.model.notice import NoticeKind
 from services.model.people import Role
 from services.store import audit, connections, links, notices, people, settled
 from services.store.audit import AuditNote
-from services.store.engine import insert_into
+from services.store.engine import add_new
 from services.store.notices import Notification
 from services.store.tables import AccessRequest, Connection
 
@@ -77,21 +77,17 @@ async def ask(
     session: AsyncSession, connection: Connection, user_id: str, role: Role, now: datetime
 ) -> bool:
     """Ask the owner for a role, once; return whether this is a new request."""
-    row = {
-        "connection_id": connection.id,
-        "user_id": user_id,
-        "is_handover": role is Role.OWNER,
-        "role": role.word,
-        "asked_at": now,
-        "answered_by": "",
-        "given": "",
-    }
-    insert = insert_into(session, AccessRequest).values(**row).on_conflict_do_nothing()
-    request_id = await session.scalar(insert.returning(AccessRequest.id))
-    if request_id is None:
-        return False
-    await tell_owner(session, connection, await session.get_one(AccessRequest, request_id), now)
-    return True
+    asked = AccessRequest(
+        connection_id=connection.id,
+        user_id=user_id,
+        is_handover=role is Role.OWNER,
+        role=role.word,
+        asked_at=now,
+    )
+    request = await add_new(session, asked)
+    if request is not None:
+        await tell_owner(session, connection, request, now)
+    return request is not None
 
 
 async def tell_owner(
