@@ -100,6 +100,7 @@ class InvoiceCalls(XeroTransport):
     async def invoice(self, invoice_id: str) -> XeroInvoice:
         """One invoice, deleted and voided ones too. Raises `NotFound`, `Unreadable`."""
         found = await self._one(f"Invoices/{invoice_id}", INVOICES)
+        _require_same(found.invoice_id, invoice_id)
         if found.lacks:
             raise Unreadable(f"Part of {left_out(found)} can't be read. Check it, then try again.")
         return found
@@ -157,7 +158,9 @@ class InvoiceCalls(XeroTransport):
 
     async def payment(self, payment_id: str) -> XeroPayment:
         """One payment, deleted ones too. Raises `NotFound`."""
-        return await self._one(f"Payments/{payment_id}", PAYMENTS)
+        found = await self._one(f"Payments/{payment_id}", PAYMENTS)
+        _require_same(found.payment_id, payment_id)
+        return found
 
     async def invoices_since(self, since: datetime) -> AsyncIterator[Sequence[XeroInvoice]]:
         """Yield the app's own invoices that changed since a time and can be read, in pages."""
@@ -287,6 +290,12 @@ def _with_ids(rows: Sequence[XeroInvoice]) -> Sequence[XeroInvoice]:
     if any(not each.invoice_id for each in rows):
         raise Unavailable("Xero answered with an invoice that has no ID. Try again later.")
     return rows
+
+
+def _require_same(answered: str, asked: str) -> None:
+    """Believe an answer only about what was asked for: on its word something may be deleted."""
+    if answered.casefold() != asked.casefold():
+        raise Unavailable("Xero answered about something else than we asked for. Try again later.")
 
 
 def _questions(numbers: Sequence[str]) -> Iterator[str]:

@@ -46,6 +46,32 @@ async def test_a_payment_that_waits_does_not_hammer_a_xero_that_asked_us_to_wait
     assert paid(bridge) == [Decimal(40)]
 
 
+async def test_a_second_read_about_something_else_deletes_nothing(bridge: Bridge) -> None:
+    await bridge.change(void_means="delete")
+    books, another = bridge.xero.books, "00000000-0000-4000-8000-000000000001"
+    payment = books.pay(invoice_id(bridge), Decimal(40), date=DAY)
+    await bridge.look()
+    books.remove_payment(payment.payment_id)
+    wrong = {"Payments/0/PaymentID": another}
+    bridge.xero.faults.add(path=f"/Payments/{payment.payment_id}", alter=wrong, times=9)
+    await bridge.look()
+    assert paid(bridge) == [Decimal(40)]
+    bridge.xero.faults.clear()
+    bridge.clock.turn(hours=1)
+    await bridge.look()
+    assert paid(bridge) == []
+
+    books.void(invoice_id(bridge))
+    wrong = {"Invoices/0/InvoiceID": another}
+    bridge.xero.faults.add(path=f"/Invoices/{invoice_id(bridge)}", alter=wrong, times=9)
+    await bridge.look()
+    assert not bridge.paymo.calls("DELETE", "/api/invoices/")
+    bridge.xero.faults.clear()
+    bridge.clock.turn(hours=1)
+    await bridge.look()
+    assert len(bridge.paymo.calls("DELETE", "/api/invoices/")) == 1
+
+
 @pytest.mark.parametrize("notes", ["Xero payment by card", "See Xero payment 12"])
 async def test_words_like_our_marker_do_not_make_a_typed_payment_ours(
     bridge: Bridge, notes: str
