@@ -23,19 +23,19 @@ from services.lifecycle.export import judge_again
 from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import Layout, NoticeKind, is_for_everybody
+from services.notices.service import readdress, tell_of_pause
 from services.store import (
     connections,
     exports,
     leases,
     notices,
     payments,
-    people,
     settled,
     worklists,
     workspaces,
 )
 from services.store.engine import Database, Session
-from services.store.tables import Card, Connection, Export, Notice, Subscription
+from services.store.tables import Card, Connection, Export, Notice
 
 log = structlog.get_logger(__name__)
 
@@ -253,30 +253,10 @@ class NoticeStep(Step[Notice]):
         workspace_id, channel_id = notice.workspace_id, notice.channel_id
         async with self.database.sessions.begin() as session:
             paused = await notices.pause_channel(session, workspace_id, channel_id, because[:255])
-            if not await self._readdress(session, notice):
+            if not await readdress(session, notice, self.now()):
                 await self._refuse(session, turn, because)
             for subscription in paused:
-                await self._tell_of_pause(session, subscription)
-
-    async def _readdress(self, session: Session, notice: Notice) -> bool:
-        """Send it to whoever is told while the channel is paused, if there is somebody."""
-        if notice.connection_id is None:
-            return False
-        connection = await connections.get(session, notice.connection_id)
-        paused = await notices.find_subscription(session, connection.id, notice.channel_id)
-        if paused is None:
-            return False
-        heir = people.heir_of(paused, connection)
-        return await notices.readdress(session, notice, heir, self.now())
-
-    async def _tell_of_pause(self, session: Session, paused: Subscription) -> None:
-        connection, now = await connections.get(session, paused.connection_id), self.now()
-        source = f"{settled.paused_source(connection.id, paused.channel_id)}{now:%Y%m%d%H%M%S%f}"
-        about = {"channel_id": paused.channel_id, "reason": paused.paused_because}
-        facts = connections.common_facts(connection) | about
-        heirs = [people.heir_of(paused, connection)]
-        told = notices.Notification(NoticeKind.CHANNEL_PAUSED, source, facts, also=heirs)
-        await notices.enqueue(session, connection, told, now)
+                await tell_of_pause(session, subscription, self.now())
 
 
 async def _message(session: Session, notice: Notice) -> Message:

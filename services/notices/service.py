@@ -1,4 +1,4 @@
-"""Subscriptions: which channel gets which notifications."""
+"""Subscriptions: which channel gets which notifications, and who does while it is paused."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from services.store import audit, connections, mirror, notices, people, settled,
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.settled import Settled
-from services.store.tables import Connection, Subscription
+from services.store.tables import Connection, Notice, Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,3 +322,26 @@ async def _read(session: Session, connection: Connection, found: Subscription) -
         set_at=found.set_at,
         paused_because=found.paused_because,
     )
+
+
+async def readdress(session: Session, notice: Notice, now: datetime) -> bool:
+    """Send a notice to whoever is told while its channel is paused, if there is somebody."""
+    if notice.connection_id is None:
+        return False
+    connection = await connections.get(session, notice.connection_id)
+    paused = await notices.find_subscription(session, connection.id, notice.channel_id)
+    if paused is None:
+        return False
+    heir = people.heir_of(paused, connection)
+    return await notices.readdress(session, notice, heir, now)
+
+
+async def tell_of_pause(session: Session, paused: Subscription, now: datetime) -> None:
+    """Tell who gets a channel's notifications from now on that it is paused, and why."""
+    connection = await connections.get(session, paused.connection_id)
+    source = f"{settled.paused_source(connection.id, paused.channel_id)}{now:%Y%m%d%H%M%S%f}"
+    about = {"channel_id": paused.channel_id, "reason": paused.paused_because}
+    facts = connections.common_facts(connection) | about
+    heirs = [people.heir_of(paused, connection)]
+    told = notices.Notification(NoticeKind.CHANNEL_PAUSED, source, facts, also=heirs)
+    await notices.enqueue(session, connection, told, now)

@@ -16,7 +16,7 @@ from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState, Links, PaymentState
 from services.model.notice import TOPIC_OF, Layout, NoticeKind, Rhythm, Topic
-from services.store import drafts, leases, people, settled, worklists
+from services.store import connections, drafts, leases, people, settled, worklists
 from services.store.engine import insert_into, put_all
 from services.store.leases import fenced
 from services.store.tables import Card, Connection, Export, Notice, Payment, Subscription
@@ -314,9 +314,7 @@ def amount_text(amount: Decimal | None) -> str:
 def common_facts(export: Export, connection: Connection, links: Links) -> dict[str, Any]:
     """Return the facts that every notification of an invoice has."""
     return {
-        "connection_id": connection.id,
-        "organisation": connection.organisation_name,
-        "company": connection.paymo_company_name,
+        **connections.common_facts(connection),
         "export_id": export.id,
         "number": export.number,
         "client": export.client_name,
