@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
@@ -22,6 +24,7 @@ _LARGE = 100_000  # bytes; larger bodies have their values counted
 _MOST_VALUES = 50_000  # each takes several times its bytes once it is read
 _ARRIVES = 20  # seconds
 _WHOLE = "paymo_xero.whole"  # in the scope of a request that has arrived
+_CORKED = "paymo_xero.corked"  # in the scope: a context whose writes leave as one
 _MOST_FIELDS = 100  # of a form
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -36,6 +39,44 @@ _Object = dict[str, Any]
 _Objects = Annotated[list[_Object], msgspec.Meta(min_length=1)]
 
 
+class _Transport:
+    """A transport that can be corked: each write takes one of the system's calls."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._held: list[bytes] | None = None  # None: not corked
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the transport itself has."""
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send it, once uncorked."""
+        if self._held is None:
+            self._transport.write(data)
+        else:
+            self._held.append(data)
+
+    def close(self) -> None:
+        """Close it after what was written."""
+        self._uncork()
+        self._transport.close()
+
+    @contextmanager
+    def corked(self) -> Iterator[None]:
+        """Send what is written in here as one."""
+        self._held = []
+        try:
+            yield
+        finally:
+            self._uncork()
+
+    def _uncork(self) -> None:
+        held, self._held = self._held, None
+        if held:
+            self._transport.write(b"".join(held))
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """Uvicorn's protocol with limits; its own waits for ever and takes a head of any size."""
 
@@ -47,7 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the timeout of the first head."""
-        super().connection_made(transport)
+        super().connection_made(_Transport(transport))  # type: ignore[arg-type]
         self.is_head = True
         self._wait()
 
@@ -90,6 +131,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.is_too_large = True
             raise ValueError("The head is too large.")  # the parser ends the request with a 400
         super().on_headers_complete()
+        self.scope[_CORKED] = self.transport.corked  # type: ignore[literal-required, attr-defined]
 
     def send_400_response(self, msg: str) -> None:
         """Answer 400 to what the parser refused, or 431 to a head that is too large."""
@@ -221,7 +263,8 @@ class SlackEvents:
         try:
             with departure.awaited():
                 answer = await self._answer(Request(scope, receive))
-            await _send(answer, send)
+            with scope.get(_CORKED, nullcontext)():
+                await _send(answer, send)
         finally:
             await departure.leave()
 

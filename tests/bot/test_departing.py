@@ -16,7 +16,7 @@ from slack_sdk.signature import SignatureVerifier
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from bot.http import SlackEvents
+from bot.http import BoundedProtocol, SlackEvents
 from bot.serving import Server, listen
 from bot.slack_app import AfterAnswers, SlackDoor
 from bot.slack_clients import OneSeat, SlackWeb
@@ -32,6 +32,7 @@ from services.model.jobs import Job
 from tests.walk import text_in
 
 PATIENCE = 60
+WRITTEN: list[bytes] = []  # what the server wrote, piece by piece
 Answering = Callable[["Stage", SlackRequest], Awaitable[None]]
 
 
@@ -130,6 +131,31 @@ def _door(made: Stage, opens: Handler, submitted: Handler, **more: Any) -> Slack
     )
 
 
+class Wire:
+    """A transport that remembers what is written."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        """Wrap it."""
+        self.transport = transport
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the transport itself has."""
+        return getattr(self.transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Remember it, and send it."""
+        WRITTEN.append(data)
+        self.transport.write(data)
+
+
+class Watched(BoundedProtocol):
+    """The server's protocol on such a transport."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Watch it."""
+        super().connection_made(Wire(transport))  # type: ignore[arg-type]
+
+
 async def _open_door(made: Stage, over: str, door: SlackDoor, stack: AsyncExitStack) -> None:
     if over == "socket":
         link = SlackSocket(door, "xapp-1-test", made.web, made.tasks, made.after)
@@ -139,7 +165,7 @@ async def _open_door(made: Stage, over: str, door: SlackDoor, stack: AsyncExitSt
         return
     events = SlackEvents(door, SignatureVerifier(made.slack.signing_secret), made.after)
     web = Starlette(routes=[Route("/slack/events", events, methods=["POST"])])
-    server = Server(uvicorn.Config(web, log_config=None, lifespan="off"))
+    server = Server(uvicorn.Config(web, http=Watched, log_config=None, lifespan="off"))
     listener = stack.enter_context(listen("127.0.0.1", 0))
     stack.push_async_callback(_stop, server, asyncio.create_task(server.serve([listener])))
     made.slack.connect_app(f"http://127.0.0.1:{listener.getsockname()[1]}/slack/events")
@@ -165,6 +191,19 @@ async def test_the_result_of_the_quickest_job_stands_over_the_answers_hourglass(
 
         await made.shown("done")
         assert "done" in await made.settled()
+
+
+async def test_an_answer_leaves_in_one_piece() -> None:
+    async def answer(_made: Stage, request: SlackRequest) -> None:
+        await request.ack(HOURGLASS)
+
+    async with stage("http", answer) as made:
+        WRITTEN.clear()
+        await made.slack.submit("Anna", made.view_id)
+
+        [answered] = WRITTEN
+        assert answered.startswith(b"HTTP/1.1 200 OK")
+        assert b"one moment" in answered
 
 
 @both

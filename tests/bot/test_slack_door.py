@@ -128,12 +128,14 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(town: Town)
     assert answer.status_code == 413
 
 
-async def test_slack_can_verify_the_address(town: Town) -> None:
+@pytest.mark.parametrize("connection", ["keep-alive", "close"])
+async def test_slack_can_verify_the_address(town: Town, connection: str) -> None:
     asked = {"type": "url_verification", "challenge": "abc", "token": "x"}
 
-    answer = await post(town, json.dumps(asked).encode(), JSON)
+    answer = await post(town, json.dumps(asked).encode(), JSON, Connection=connection)
 
     assert (answer.status_code, answer.json()) == (200, {"challenge": "abc"})
+    assert ("close" in answer.headers.get("Connection", "")) is (connection == "close")
 
 
 async def test_slack_can_check_the_certificate(town: Town) -> None:
