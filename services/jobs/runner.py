@@ -63,6 +63,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 After = Callable[[], Awaitable[None]]
 Run = Callable[[int], Awaitable[object]]
+Renew = Callable[[Session], Awaitable[bool]]
 
 
 class Work(Protocol):
@@ -174,7 +175,7 @@ class Runner:
         except ServiceError as refusal:
             problem = refusal
         finally:
-            await _stop(keeping, ended, step.job)
+            await _stop(keeping, ended)
             wait = await self._let_all_go(step, turns, problem)
         return wait
 
@@ -205,9 +206,12 @@ class Runner:
         return wait
 
     async def _keep_all(self, rows: Sequence[Leased], ended: asyncio.Event) -> None:
-        while rows and not await _is_set_within(ended, _RENEWED_EVERY):
-            async with self.database.sessions.begin() as session:
-                await leases.renew_all(session, rows, self.now())
+        async def renew(session: Session) -> bool:
+            await leases.renew_all(session, rows, self.now())
+            return True
+
+        if rows:
+            await self._keep_renewing(renew, ended, _RENEWED_EVERY)
 
     async def run_all(self, steps: Sequence[Step[Any]], key: int) -> None:
         """Bring on what this key stands for: one row, or all of a queue whose turn it is."""
@@ -272,10 +276,25 @@ class Runner:
         self, row: Leased, ended: asyncio.Event, every: timedelta = _RENEWED_EVERY
     ) -> None:
         """Renew the lease until the step has ended; it is never cancelled amid a write."""
-        while not await _is_set_within(ended, every):
+
+        async def renew(session: Session) -> bool:
+            return await leases.renew(session, row, self.now())
+
+        await self._keep_renewing(renew, ended, every)
+
+    async def _keep_renewing(self, renew: Renew, ended: asyncio.Event, every: timedelta) -> None:
+        """Go on where one renewal fails: the database may be back for the next."""
+
+        async def once() -> bool:
             async with self.database.sessions.begin() as session:
-                if not await leases.renew(session, row, self.now()):
-                    return
+                return await renew(session)
+
+        while not await _is_set_within(ended, every):
+            [is_held] = await asyncio.gather(once(), return_exceptions=True)
+            if isinstance(is_held, BaseException):
+                log.warning("lease_not_renewed", exc_info=is_held)
+            elif not is_held:
+                return
 
 
 @dataclass(slots=True)
@@ -299,7 +318,7 @@ class _Held(Generic[R]):
         trace: TracebackType | None,
     ) -> bool:
         if self.keeping is not None:
-            await _stop(self.keeping, self.ended, self.step.job)
+            await _stop(self.keeping, self.ended)
         return await self.runner.settle(self.step, self.turn, problem)
 
 
@@ -347,12 +366,10 @@ def _kept(row: Leased, *, is_try: bool) -> dict[str, object]:
     return tries | ({"sent_at": row.sent_at} if isinstance(row, Sends) else {})
 
 
-async def _stop(keeping: asyncio.Task[None], ended: asyncio.Event, job: Job) -> None:
-    """End the renewing of leases."""
+async def _stop(keeping: asyncio.Task[None], ended: asyncio.Event) -> None:
+    """End the renewing of leases; it may have been cancelled with the step."""
     ended.set()
-    [failure] = await asyncio.gather(keeping, return_exceptions=True)
-    if failure is not None:
-        log.warning("lease_not_renewed", job=job, exc_info=failure)
+    await asyncio.gather(keeping, return_exceptions=True)
 
 
 async def _is_set_within(event: asyncio.Event, time: timedelta) -> bool:

@@ -1,12 +1,15 @@
 """The one way to run a job: take, run, and what follows where it does not come through."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from services.errors import (
     Lost,
@@ -30,6 +33,7 @@ from tests.services.prepared import Clock
 from tests.services.store_seeds import connected
 
 Act = Callable[[Turn[Draft]], Awaitable[None]]
+ALMOST = LEASE - timedelta(seconds=1)
 
 
 @dataclass
@@ -297,19 +301,50 @@ async def test_a_killed_workers_row_is_free_when_its_lease_runs_out(stand: Stand
     assert looked == [began + LEASE]
 
 
+@asynccontextmanager
+async def renewing(stand: Stand, row: Draft) -> AsyncIterator[None]:
+    """Have the lease renewed again and again, until that has worked after what happens in here."""
+    ended, before = asyncio.Event(), row.leased_until
+    keeping = asyncio.create_task(stand.runner.keep(row, ended, timedelta(0)))
+    yield
+    async with asyncio.timeout(60):
+        while (await stand.draft()).leased_until == before:
+            await asyncio.sleep(0.01)
+    ended.set()
+    await keeping
+
+
 async def test_the_lease_is_renewed_while_a_step_runs(stand: Stand) -> None:
     async def act(turn: Turn[Draft]) -> None:
-        stand.clock.turn(seconds=19)
-        before = turn.row.leased_until
-        ended = asyncio.Event()
-        keeping = asyncio.create_task(stand.runner.keep(turn.row, ended, timedelta(0)))
-        async with asyncio.timeout(60):
-            while (await stand.draft()).leased_until == before:
-                await asyncio.sleep(0.01)
-        ended.set()
-        await keeping
-        stand.clock.turn(seconds=19)
+        stand.clock.time += ALMOST
+        async with renewing(stand, turn.row):
+            pass
+        stand.clock.time += ALMOST
         assert not await stand.runner.run(Reading(act), 1)
 
     await stand.run(act)
     assert (await stand.draft()).fence == 1
+
+
+async def test_the_lease_is_renewed_again_once_the_database_is_back(stand: Stand) -> None:
+    async with stand.database.sessions.begin() as session:
+        row = await leases.take(session, Draft, 1, stand.clock())
+    assert row is not None
+    stand.clock.time += ALMOST
+    with capture_logs() as logs:
+        await rename(stand.database, "drafts", "lost")
+        async with renewing(stand, row), asyncio.timeout(60):
+            while not logs:
+                await asyncio.sleep(0.01)
+            await rename(stand.database, "lost", "drafts")
+    stand.clock.time += ALMOST
+
+    assert logs[0]["event"] == "lease_not_renewed"
+    async with stand.database.sessions.begin() as session:
+        assert await leases.take(session, Draft, 1, stand.clock()) is None
+
+
+async def rename(database: Database, table: str, to: str) -> None:
+    """Take a table away, or bring it back."""
+    async with database.sessions.begin() as session:
+        await session.execute(text(f"ALTER TABLE {table} RENAME TO {to}"))
