@@ -28,7 +28,7 @@ _GLANCE = timedelta(seconds=1)
 _SET_BACK = timedelta(seconds=2)
 _JUMP = timedelta(seconds=1)
 _EPOCH = datetime.min.replace(tzinfo=UTC)
-_LEAD = timedelta(seconds=10)  # clocks of several machines differ, and some leases are longer
+_LEAD = timedelta(seconds=18)  # clocks of several machines differ, and a batch leases for longer
 _QUIET = timedelta(days=1)
 _ENDING_TAKES = timedelta(days=2)  # ending a connection tries for about a day
 

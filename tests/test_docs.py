@@ -25,6 +25,7 @@ from services.model.jobs import CALL_LIMIT
 from services.model.notice import TOPIC_OF, NoticeKind, Rhythm, Topic
 from services.model.people import Role
 from services.store import access
+from services.store.leases import LEASE
 from services.store.links import LIFETIME, TRIES
 from services.store.worklists import NEEDED
 from services.sync.run import MOST_AT_ONCE
@@ -77,6 +78,11 @@ def promised() -> Iterator[tuple[str, str]]:
     yield "README.md", f"more than {in_words(MOST_AT_ONCE)} invoices at once"
     yield "docs/guide.md", f"the default is {Rhythm().every} at {Rhythm().hour:02}:00"
     yield "docs/operations.md", f"ends within {CALL_LIMIT.seconds} seconds (`CALL_LIMIT`)"
+    yield (
+        "docs/operations.md",
+        f"a new access token of Xero's | {tokens.REFRESH_LIMIT.seconds} seconds |",
+    )
+    yield "docs/decisions/0006-the-work-engine.md", f"takes the row for {LEASE.seconds} seconds"
 
 
 @pytest.mark.parametrize(("page", "words"), list(promised()))

@@ -29,6 +29,8 @@ SCOPES = (
     "accounting.settings.read"
 )
 ATTACHMENTS = "accounting.attachments"  # asked for only where PDFs are to be attached
+# Xero takes the old refresh token for another half an hour, so a refresh can be given up early.
+REFRESH_LIMIT = timedelta(seconds=10)
 _SPARE = timedelta(seconds=60)
 _AHEAD = timedelta(seconds=10)  # a token that was read just before is good, or refused like others
 _POLL = timedelta(milliseconds=50)
@@ -98,12 +100,13 @@ class XeroOAuth:
     async def exchange(self, code: str, *, verifier: str) -> TokenSet:
         """The tokens for a consent's code."""
         grant = {"code": code, "redirect_uri": self.redirect_uri, "code_verifier": verifier}
-        return await self._ask("authorization_code", **grant)
+        return await self._ask(prepare_token_request("authorization_code", **grant))
 
     async def refresh(self, tokens: TokenSet) -> TokenSet:
         """The next pair. Raises `NotConnected` only when the consent is over."""
         # Without scopes: sending another list than the granted one kills the token.
-        return await self._ask("refresh_token", refresh_token=tokens.refresh_token)
+        grant = prepare_token_request("refresh_token", refresh_token=tokens.refresh_token)
+        return await self._ask(grant, REFRESH_LIMIT)
 
     async def revoke(self, tokens: TokenSet) -> None:
         """End the consent, and with it all connections made by that person for this app."""
@@ -112,8 +115,8 @@ class XeroOAuth:
         if response.is_server_error:
             raise Unavailable(_SILENT)
 
-    async def _ask(self, grant_type: str, **grant: str) -> TokenSet:
-        response = await self._post("/connect/token", prepare_token_request(grant_type, **grant))
+    async def _ask(self, grant: str, limit: timedelta = CALL_LIMIT) -> TokenSet:
+        response = await self._post("/connect/token", grant, limit)
         try:
             told = msgspec.json.decode(response.content)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -135,14 +138,14 @@ class XeroOAuth:
             scopes=token.scope,
         )
 
-    async def _post(self, path: str, form: str) -> httpx.Response:
+    async def _post(self, path: str, form: str, limit: timedelta = CALL_LIMIT) -> httpx.Response:
         """Send a form as this app, over a connection of its own."""
         headers = {"Accept": "application/json", "Content-Type": _FORM, **self.http_headers}
-        limit = CALL_LIMIT.total_seconds()
+        seconds = limit.total_seconds()
         try:
             async with (
-                asyncio.timeout(limit),
-                BoundedClient(headers=headers, timeout=limit, verify=trusted()) as client,
+                asyncio.timeout(seconds),
+                BoundedClient(headers=headers, timeout=seconds, verify=trusted()) as client,
             ):
                 app = httpx.BasicAuth(self.client_id, self.client_secret)
                 return await client.post(self.identity_url + path, content=form, auth=app)

@@ -10,10 +10,16 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from services.clients.tokens import ATTACHMENTS, SCOPES, TokenSet, TokenVault, XeroOAuth
+from services.clients.tokens import (
+    ATTACHMENTS,
+    REFRESH_LIMIT,
+    SCOPES,
+    TokenSet,
+    TokenVault,
+    XeroOAuth,
+)
 from services.clients.xero import XeroClients
 from services.errors import NotConnected, ServiceError
-from services.model.jobs import CALL_LIMIT
 from services.store import grants
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Grant
@@ -21,7 +27,7 @@ from services.store.tables import Connection, Grant
 log = structlog.get_logger(__name__)
 
 # Longer than the sign-in service is waited for, so that a slow refresh is not started twice.
-_LEASE = CALL_LIMIT + timedelta(seconds=2)
+_LEASE = REFRESH_LIMIT + timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The runner: all work is rows, and only the runner works on them.
 
-    take     the row that is due, leased to this worker for 20 seconds: fence + 1, tries + 1
+    take     the row that is due, leased to this worker for 12 seconds: fence + 1, tries + 1
     run      the step; meanwhile the lease is renewed, so that a killed worker's row is soon free
     policy   a refusal, or a bug, ends in a wait or in giving up (services.jobs.policy)
     after    what the step collected is done once the row is written: nudges, screens
@@ -55,7 +55,7 @@ from services.store.types import Leased, Sends, Traced
 
 log = structlog.get_logger(__name__)
 
-_RENEWED_EVERY = timedelta(seconds=5)
+_RENEWED_EVERY = timedelta(seconds=2)
 
 R = TypeVar("R", bound=Leased)
 P = TypeVar("P", bound=Exception)

@@ -40,7 +40,9 @@ from services.errors import (
 from services.model.jobs import CALL_LIMIT
 from services.store.types import Base, Leased, Sends, Traced, request_at_work
 
-LEASE = timedelta(seconds=20)
+# Renewed every two seconds, it outlives a pause of ten. A pause that is longer while a message is
+# being posted may repeat that message; writes to Xero and Paymo have `sent_at`.
+LEASE = timedelta(seconds=12)
 
 R = TypeVar("R", bound=Leased)
 Row = TypeVar("Row", bound=Base | Leased)

@@ -10,6 +10,7 @@ from sqlalchemy import update
 from bot.clock import Clock, Keeping, SteadyTime
 from bot.telemetry import Metrics
 from bot.work import Tasks
+from services.batch.groups import ALONE_AFTER
 from services.clients.tokens import Tokens, XeroOAuth
 from services.connect.consents import StoreVault
 from services.model.jobs import Job
@@ -115,6 +116,27 @@ async def test_what_a_killed_process_wrote_ahead_of_time_waits_no_longer(
             await asyncio.sleep(0.05)
     clock.stop()
     await clock.tasks.drain(SOON)
+
+
+@BOTH_DATABASES
+async def test_a_batch_that_another_process_sends_shows_no_clock_that_was_set_back(
+    database: Database,
+) -> None:
+    """Its exports are leased for the whole request."""
+    wall = Wall()
+    connection, now = await connected(database), wall()
+    held = dict.fromkeys(("due_at", "leased_until"), now + ALONE_AFTER)
+    async with database.sessions.begin() as session:
+        session.add(export_of(connection, sent_at=now, **held))
+    clock = clock_of(database, wall, [])
+    clock.start()
+    async with asyncio.timeout(60):
+        while clock.beat_at is None:
+            await asyncio.sleep(0.05)
+    clock.stop()
+    await clock.tasks.drain(SOON)
+
+    assert clock.owed == timedelta(0)
 
 
 @BOTH_DATABASES
