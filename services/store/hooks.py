@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import InstrumentedAttribute, set_committed_value
 
@@ -60,19 +60,22 @@ async def find(session: AsyncSession, token: str) -> Connection | None:
     )
 
 
+def _is_as_read(connection: Connection) -> ColumnElement[bool]:
+    """Nobody has ended it since, and its webhooks still lead to the same address."""
+    return and_(
+        Connection.id == connection.id,
+        Connection.state == ConnectionState.ACTIVE,
+        Connection.paymo_hook_digest == connection.paymo_hook_digest,
+    )
+
+
 async def leave(session: AsyncSession, connection: Connection, now: datetime) -> bool:
     """Note that a registration leaves now; False when the connection was ended meanwhile.
 
     Raises `StillUnderWay` while another one may still take effect.
     """
     found: Connection | None = await session.scalar(
-        select(Connection)
-        .where(
-            Connection.id == connection.id,
-            Connection.state == ConnectionState.ACTIVE,
-            Connection.paymo_hook_digest == connection.paymo_hook_digest,
-        )
-        .with_for_update()
+        select(Connection).where(_is_as_read(connection)).with_for_update()
     )
     if found is None:
         return False
@@ -96,11 +99,7 @@ async def note_checked(session: AsyncSession, connection: Connection, now: datet
     """Note that Paymo has what it should, unless the connection was ended meanwhile."""
     written = await session.scalar(
         update(Connection)
-        .where(
-            Connection.id == connection.id,
-            Connection.state == ConnectionState.ACTIVE,
-            Connection.paymo_hook_digest == connection.paymo_hook_digest,
-        )
+        .where(_is_as_read(connection))
         .values(paymo_hooks_checked_at=now)
         .returning(Connection.id)
         .execution_options(synchronize_session=False)
