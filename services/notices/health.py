@@ -2,8 +2,9 @@
 
 import errno
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +24,7 @@ _STALE = timedelta(days=10)
 _ENDS = timedelta(days=60)
 _SILENT = timedelta(hours=1)
 _LATE = timedelta(minutes=15)
+_AT_FIRST = 5  # checks, a minute apart
 _SMALLEST = 1_000_000_000  # bytes
 _MEGABYTE = 1_000_000
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -47,6 +49,7 @@ class HealthService:
     now: Callable[[], datetime]
     folder: Path | None = None  # of the database's file, where it is one
     has_xero_webhooks: bool = False
+    late: Counter[int] = field(default_factory=Counter)  # how many checks in a row, by connection
 
     async def found(self, session: Session) -> list[tuple[Connection, dict[Concern, str]]]:
         """Return each working connection with its concerns, each in a sentence."""
@@ -58,9 +61,18 @@ class HealthService:
         """Warn each owner of what began, and forget what has recovered."""
         async with self.database.sessions() as session:
             listed = await self.found(session)
-        for connection, concerns in listed:
+        for connection, found in listed:
+            concerns = self._lasting(connection, found)
             if set(connection.warned) != set(concerns):
                 await self._tell(connection.id, concerns)
+
+    def _lasting(self, connection: Connection, found: dict[Concern, str]) -> dict[Concern, str]:
+        """Leave a late sync out at first: after a pause of the program many wait their turn."""
+        is_late = Concern.CLOCK in found
+        self.late[connection.id] = self.late[connection.id] + 1 if is_late else 0
+        if Concern.CLOCK.value in connection.warned or self.late[connection.id] > _AT_FIRST:
+            return found
+        return {each: said for each, said in found.items() if each is not Concern.CLOCK}
 
     async def counts(self) -> dict[str, int]:
         """Return how many connections have which concern, without a name."""

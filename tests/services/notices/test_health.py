@@ -69,7 +69,7 @@ async def test_the_owner_is_told_once_and_again_after_it_was_well(
     assert await told(bridge) == []
 
     await ail(bridge, concern)
-    for _ in range(3):
+    for _ in range(8):
         await health.check()
         bridge.clock.turn(seconds=60)
     assert len(await told(bridge)) == 1
@@ -80,8 +80,25 @@ async def test_the_owner_is_told_once_and_again_after_it_was_well(
     await health.check()
     assert (await bridge.connection()).warned == {}
     await ail(bridge, concern)
-    await health.check()
+    for _ in range(8):
+        await health.check()
     assert len(await told(bridge)) == 2
+
+
+async def test_a_sync_that_waits_its_turn_after_the_program_was_down_worries_nobody(
+    bridge: Bridge,
+) -> None:
+    await ail(bridge, Concern.CLOCK)
+    health = service(bridge)
+    for _ in range(5):
+        await health.check()
+    await heal(bridge)
+    await health.check()
+    await ail(bridge, Concern.CLOCK)
+    await health.check()
+
+    assert await told(bridge) == []
+    assert await concerns(bridge) == {Concern.CLOCK}
 
 
 async def test_it_goes_to_the_owner_alone(bridge: Bridge) -> None:
