@@ -112,9 +112,11 @@ class ExportListeners:
         else:
             await self._draw(request, form)
 
-    async def _draw(self, request: SlackRequest, form: ExportForm) -> None:
+    async def _draw(
+        self, request: SlackRequest, form: ExportForm, *, is_unfolded: bool = False
+    ) -> None:
         """Draw what was chosen; where the form was drawn since, draw it as it is now."""
-        drawn = export_view(form, request.note.channel_id)
+        drawn = export_view(form, request.note.channel_id, is_unfolded=is_unfolded)
         if await reply.redraw_open(request, drawn, view_hash=request.view.get("hash", "")):
             return
         if now := await self.forms.unsent(form.draft_id, request.person):
@@ -123,15 +125,12 @@ class ExportListeners:
     async def refresh(self, request: SlackRequest) -> None:
         """Read Xero and Paymo again."""
         draft_id = key_in(request.value) or request.note.draft_id
-        form = await self.forms.refresh(draft_id, request.person)
-        await reply.redraw_open(request, export_view(form, request.note.channel_id))
+        await self._draw(request, await self.forms.refresh(draft_id, request.person))
 
     async def unfold(self, request: SlackRequest) -> None:
         """Show the checks that passed and all lines, or fold them again."""
         form = await self.forms.form(request.note.draft_id, request.person)
-        is_unfolded = bool(request.value)
-        view = export_view(form, request.note.channel_id, is_unfolded=is_unfolded)
-        await reply.redraw_open(request, view)
+        await self._draw(request, form, is_unfolded=bool(request.value))
 
     async def act(self, request: SlackRequest) -> None:
         """Do what the button says: in the form change it, after a refusal try again with it."""
@@ -144,8 +143,8 @@ class ExportListeners:
 
     async def _redraw_all(self, request: SlackRequest, form: ExportForm) -> None:
         """Slack keeps what a field shows for as long as the field is there: away with it first."""
-        for drawn in (replace(form, is_reading=True), form):
-            await reply.redraw_open(request, export_view(drawn, request.note.channel_id))
+        await self._draw(request, replace(form, is_reading=True))
+        await reply.redraw_open(request, export_view(form, request.note.channel_id))
 
     async def approve(self, request: SlackRequest) -> None:
         """Approve, as the second person, what the message shows."""

@@ -282,7 +282,13 @@ class BatchStep(Step[Batch]):
             return await connections.get(session, batch.connection_id)
 
     async def _show(self, batch: Batch) -> None:
-        await self.screen.show_batch(ReplyTarget(**batch.reply_to), await self._form(batch))
+        """Draw it, and the table again where somebody chose meanwhile and was drawn first."""
+        drawn, reply_to = None, ReplyTarget(**batch.reply_to)
+        while (form := await self._form(batch)) != drawn:
+            await self.screen.show_batch(reply_to, form)
+            if form.state is not BatchState.READY:
+                return
+            drawn = form
 
     async def _report(self, batch: Batch) -> None:
         await self.screen.show_ended(ReplyTarget(**batch.reply_to), await self._form(batch))

@@ -26,12 +26,11 @@ from services.model.actions import Action
 from services.model.connection import ConnectionState
 from services.model.invoice import Links
 from services.model.jobs import Job
-from services.model.notice import TOPIC_OF
 from services.model.people import Option, OptionGroup, Person, ReplyTarget, Role
 from services.model.wording import Command, Typed
 from services.store import connections, drafts, exports, mirror, notices, numbered, payments, people
 from services.store.engine import Database, Session
-from services.store.tables import Client, Connection, Draft, Export
+from services.store.tables import Client, Connection, Draft
 
 _MOST = 60
 _FRESH_ENOUGH = timedelta(minutes=10)
@@ -112,7 +111,9 @@ class ExportForms:
                 draft.tax_type = draft.untaxed_type = draft.due_rule = ""
                 draft.override_tax, draft.issue_on = False, None
                 await drafts.choose_invoice(session, draft, choice.invoice_id, self.now())
-                card = await _card_of(self, session, connection, choice.invoice_id)
+                card = await forms.card_of(
+                    session, connection, choice.invoice_id, self.links, self.now()
+                )
                 if card is not None:
                     draft.due_at = None  # there is nothing to read
             else:
@@ -191,7 +192,7 @@ class ExportForms:
             open_here = await connections.list_open(session, person)
             for (url, ids), connection in itertools.product(named, open_here):
                 found = await exports.find_linked(session, connection, *ids)
-                if found is None or not await _is_told(session, found, person.channel_id):
+                if found is None or not await forms.is_told(session, found, person.channel_id):
                     continue
                 rows = await payments.list_of(session, [found.id])
                 cards[url] = notices.card_facts(found, connection, self.links, rows, self.now())
@@ -221,7 +222,9 @@ class ExportForms:
             export = await numbered.find_export(session, connection, number)
             if export is None:
                 return None
-            card = await _card_of(self, session, connection, export.paymo_invoice_id)
+            card = await forms.card_of(
+                session, connection, export.paymo_invoice_id, self.links, self.now()
+            )
             return (card, await people.role_of(session, connection, person)) if card else None
 
     async def contact_options(
@@ -256,20 +259,6 @@ class ExportForms:
             session.add(draft)
             await session.flush()
             return await forms.form_of(session, connection, draft)
-
-
-async def _card_of(
-    of: "ExportForms | PreviewStep",
-    session: Session,
-    connection: Connection,
-    invoice_id: int | None,
-) -> dict[str, Any] | None:
-    """Return the card of an invoice that is exported already."""
-    export = await exports.find_latest(session, connection, invoice_id or 0)
-    if export is None or not export.xero_invoice_id or not claims.why_taken(export, connection):
-        return None
-    rows = await payments.list_of(session, [export.id])
-    return notices.card_facts(export, connection, of.links, rows, of.now())
 
 
 async def draft_of(session: Session, draft_id: int, person: Person) -> tuple[Draft, Connection]:
@@ -324,12 +313,24 @@ class PreviewStep(Step[Draft]):
             if row is None or not await drafts.end_reading(session, row, turn.row.fence, problem):
                 raise Lost
             connection = await connections.get(session, row.connection_id)
-            card = await _card_of(self, session, connection, row.invoice_id)
-            form = replace(await forms.form_of(session, connection, row), card=card)
+            form = await self._form(session, connection, row)
         reply_to = ReplyTarget(row.workspace_id, row.user_id, row.channel_id, row.view_id)
-        turn.then(partial(self.screen.show_form, reply_to, form))
-        if forms.kept(row) is not None and card is None:
+        turn.then(partial(self._draw, connection, reply_to, form))
+        if forms.kept(row) is not None and form.card is None:
             turn.then(partial(self._look_ahead, connection, row.contact_id))
+
+    async def _form(self, session: Session, connection: Connection, draft: Draft) -> ExportForm:
+        card = await forms.card_of(session, connection, draft.invoice_id, self.links, self.now())
+        return replace(await forms.form_of(session, connection, draft), card=card)
+
+    async def _draw(self, connection: Connection, reply_to: ReplyTarget, form: ExportForm) -> None:
+        """Draw it, and again where somebody chose meanwhile: theirs may have been drawn first."""
+        await self.screen.show_form(reply_to, form)
+        async with self.database.sessions() as session:
+            row = await drafts.find(session, form.draft_id)
+            now = await self._form(session, connection, row) if row and row.view_id else form
+        if now != form:
+            await self._draw(connection, reply_to, now)
 
     async def _look_ahead(self, connection: Connection, contact_id: str) -> None:
         """Ask Xero while the form is open, so that the press needn't wait for it."""
@@ -388,11 +389,3 @@ class PreviewStep(Step[Draft]):
             f"{connection.paymo_company_name or 'Paymo'} has no invoice with the number "
             f"{draft.asked_number}. Choose one above."
         )
-
-
-async def _is_told(session: Session, export: Export, channel_id: str) -> bool:
-    heard = await notices.find_subscription(session, export.connection_id, channel_id)
-    if heard is None or heard.paused_because:
-        return False
-    news = (notices.Notification(each, "", {}, export, export.total) for each in TOPIC_OF)
-    return any(notices.hears(heard, each) for each in news)

@@ -16,12 +16,13 @@ from services.matching import suggestions
 from services.model import days
 from services.model.actions import Action, in_the_form
 from services.model.export import DUE_BY_TERMS, NEW_CONTACT, Check, Colour
-from services.model.invoice import InvoicePicture
+from services.model.invoice import InvoicePicture, Links
+from services.model.notice import TOPIC_OF
 from services.model.people import Option, Person
 from services.model.wording import some_of
-from services.store import exports, matches, mirror, numbered
+from services.store import exports, matches, mirror, notices, numbered, payments
 from services.store.engine import Session
-from services.store.tables import Connection, Contact, Draft
+from services.store.tables import Connection, Contact, Draft, Export
 
 _LONGEST_NAME = 26  # in a menu's row, which has little room
 
@@ -64,6 +65,26 @@ class ExportForm:
     is_taken: bool = False  # it waits or is on its way: `problem` says so
     card: dict[str, Any] | None = None  # of an invoice that is exported already
     batch_id: int = 0  # of the table that the form is open on top of
+
+
+async def card_of(
+    session: Session, connection: Connection, invoice_id: int | None, links: Links, now: datetime
+) -> dict[str, Any] | None:
+    """Return the card of an invoice that is exported already."""
+    export = await exports.find_latest(session, connection, invoice_id or 0)
+    if export is None or not export.xero_invoice_id or not claims.why_taken(export, connection):
+        return None
+    rows = await payments.list_of(session, [export.id])
+    return notices.card_facts(export, connection, links, rows, now)
+
+
+async def is_told(session: Session, export: Export, channel_id: str) -> bool:
+    """Say whether this channel hears of the invoice anyway."""
+    heard = await notices.find_subscription(session, export.connection_id, channel_id)
+    if heard is None or heard.paused_because:
+        return False
+    news = (notices.Notification(each, "", {}, export, export.total) for each in TOPIC_OF)
+    return any(notices.hears(heard, each) for each in news)
 
 
 def new_draft(connection: Connection, person: Person, now: datetime) -> Draft:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.slack import Message, View
-from tests.walk import Walk, text_in, walking
+from tests.walk import PATIENCE, Walk, text_in, walking
 
 
 @pytest.fixture
@@ -155,3 +155,23 @@ async def test_the_form_shows_the_last_choice_however_late_an_earlier_one_is_dra
     gates[1].set()
 
     await walk.modal_saying("Ready to export")
+
+
+async def test_a_form_that_was_read_again_stays_so_however_late_the_press_is_drawn(
+    walk: Walk,
+) -> None:
+    slack = walk.town.slack
+    form = await walk.form("INV-1")
+    await slack.choose("Anna", form.id, "account", "Other Revenue (260)")
+    form = await walk.modal_saying("has 0%")
+    late = asyncio.Event()
+    press_drawn = slack.faults.add(path="views.update", gate=late)
+    before = form.hash
+    await slack.press("Anna", form, "recheck")
+    await press_drawn.came.wait()
+    await slack.wait_for(lambda: form.hash != before, PATIENCE)  # by the job
+    shown = form.hash
+    late.set()
+
+    await slack.wait_for(lambda: form.hash != shown, PATIENCE)
+    assert "has 0%" in text_in(form.payload)

@@ -1,5 +1,6 @@
 """A screen for tests of the services."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 from services.batch.table import BatchForm
@@ -25,9 +26,12 @@ class Notebook:
     sayings: list[Said] = field(default_factory=list)
     batches: list[BatchForm] = field(default_factory=list)
     ended: list[BatchForm] = field(default_factory=list)
+    meanwhile: list[Awaitable[object]] = field(default_factory=list)  # before it is drawn
 
     async def show_form(self, _: ReplyTarget, form: ExportForm) -> None:
         """Keep a form."""
+        while self.meanwhile:
+            await self.meanwhile.pop()
         self.forms.append(form)
 
     async def show_result(self, _: ReplyTarget, result: ExportResult) -> None:
@@ -61,6 +65,8 @@ class Notebook:
 
     async def show_batch(self, _: ReplyTarget, form: BatchForm) -> None:
         """Keep a batch as it stands."""
+        while self.meanwhile:
+            await self.meanwhile.pop()
         self.batches.append(form)
 
     async def show_ended(self, _: ReplyTarget, form: BatchForm) -> None:

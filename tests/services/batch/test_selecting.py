@@ -99,6 +99,19 @@ async def test_boxes_of_a_page_that_was_left_say_nothing_any_more(bridge: Bridge
     assert (await marked(bridge, form, foreign)).selected == 3
 
 
+async def test_a_table_that_is_drawn_late_is_drawn_again_with_what_was_selected_since(
+    bridge: Bridge,
+) -> None:
+    invoices(bridge, 3)
+    form = await bridge.batches.open(ANNA, ())
+    await bridge.batches.attach_view(ANNA, form.batch_id, "V1")
+    select = bridge.batches.select_all(ANNA, form.batch_id, is_all=False)
+    bridge.screen.meanwhile.append(select)
+    await bridge.run()
+
+    assert [each.selected for each in bridge.screen.batches[-2:]] == [3, 0]
+
+
 async def test_nobody_selects_in_somebody_elses_table(bridge: Bridge) -> None:
     invoices(bridge, 1)
     form = await table(bridge)

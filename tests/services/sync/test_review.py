@@ -173,6 +173,19 @@ async def test_the_invoice_chosen_last_is_the_one_that_is_shown(bridge: Bridge) 
     assert (shown.invoice.value, shown.is_reading) == (str(wanted), False)
 
 
+async def test_what_is_drawn_last_shows_the_last_choice_whatever_was_read_before(
+    bridge: Bridge,
+) -> None:
+    """Slack keeps no order between what a job draws and what a press draws."""
+    form = await bridge.forms.open(ANNA, "INV-1")
+    await bridge.forms.attach_view(ANNA, form.draft_id, "V1")
+    choice = ExportChoice(invoice_id=bridge.paymo.company.numbered("INV-1").id, xero_status="DRAFT")
+    bridge.screen.meanwhile.append(bridge.forms.choose(form.draft_id, ANNA, choice))
+    await bridge.run()
+
+    assert [each.xero_status for each in bridge.screen.forms[-2:]] == ["AUTHORISED", "DRAFT"]
+
+
 @pytest.mark.parametrize("edited", [1, 2])
 @pytest.mark.parametrize("status", [429, 503])
 async def test_an_edited_payment_waits_until_its_former_copy_is_gone(
