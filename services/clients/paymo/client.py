@@ -165,7 +165,10 @@ class PaymoClient(PaymoTransport):
         answer = await self.send("GET", f"/invoices/{invoice_id}", params={"include": include})
         rows = rows_of(answer, INVOICES)
         self.left_out.extend(rows.left_out)
-        return INVOICES.only(rows)
+        invoice = INVOICES.only(rows)
+        if invoice.id != invoice_id:
+            raise Unavailable("Paymo answered about another invoice. Try again later.")
+        return invoice
 
     async def create_invoice(self, former: Invoice) -> Invoice:
         """Make an invoice again as it was, a draft without payments. Raises `Rejected`.

@@ -295,7 +295,7 @@ def _with_ids(rows: Sequence[XeroInvoice]) -> Sequence[XeroInvoice]:
 def _require_same(answered: str, asked: str) -> None:
     """Believe an answer only about what was asked for: on its word something may be deleted."""
     if answered.casefold() != asked.casefold():
-        raise Unavailable("Xero answered about something else than we asked for. Try again later.")
+        raise Unavailable("Xero answered about another invoice or payment. Try again later.")
 
 
 def _questions(numbers: Sequence[str]) -> Iterator[str]:

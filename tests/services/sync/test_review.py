@@ -46,13 +46,14 @@ async def test_a_payment_that_waits_does_not_hammer_a_xero_that_asked_us_to_wait
     assert paid(bridge) == [Decimal(40)]
 
 
-async def test_a_second_read_about_something_else_deletes_nothing(bridge: Bridge) -> None:
-    await bridge.change(void_means="delete")
-    books, another = bridge.xero.books, "00000000-0000-4000-8000-000000000001"
-    payment = books.pay(invoice_id(bridge), Decimal(40), date=DAY)
+ANOTHER = "00000000-0000-4000-8000-000000000001"
+
+
+async def test_a_payment_stays_while_xero_answers_about_another_one(bridge: Bridge) -> None:
+    payment = bridge.xero.books.pay(invoice_id(bridge), Decimal(40), date=DAY)
     await bridge.look()
-    books.remove_payment(payment.payment_id)
-    wrong = {"Payments/0/PaymentID": another}
+    bridge.xero.books.remove_payment(payment.payment_id)
+    wrong = {"Payments/0/PaymentID": ANOTHER}
     bridge.xero.faults.add(path=f"/Payments/{payment.payment_id}", alter=wrong, times=9)
     await bridge.look()
     assert paid(bridge) == [Decimal(40)]
@@ -61,12 +62,22 @@ async def test_a_second_read_about_something_else_deletes_nothing(bridge: Bridge
     await bridge.look()
     assert paid(bridge) == []
 
-    books.void(invoice_id(bridge))
-    wrong = {"Invoices/0/InvoiceID": another}
+
+async def test_nothing_is_deleted_while_a_system_answers_about_another_invoice(
+    bridge: Bridge,
+) -> None:
+    await bridge.change(void_means="delete")
+    bridge.xero.books.void(invoice_id(bridge))
+    wrong: dict[str, object] = {"Invoices/0/InvoiceID": ANOTHER}
     bridge.xero.faults.add(path=f"/Invoices/{invoice_id(bridge)}", alter=wrong, times=9)
     await bridge.look()
-    assert not bridge.paymo.calls("DELETE", "/api/invoices/")
     bridge.xero.faults.clear()
+    wrong = {"invoices/0/id": 1}
+    bridge.paymo.faults.add(method="GET", path=r"/invoices/\d", alter=wrong, times=9)
+    bridge.clock.turn(hours=1)
+    await bridge.look()
+    assert not bridge.paymo.calls("DELETE", "/api/invoices/")
+    bridge.paymo.faults.clear()
     bridge.clock.turn(hours=1)
     await bridge.look()
     assert len(bridge.paymo.calls("DELETE", "/api/invoices/")) == 1
