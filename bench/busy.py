@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 
 from bench.measuring import Benchmark
 from bench.stage import NOW, logged, open_database
+from bot.serving import search_less
 from services.clients.paymo import PaymoClients
 from services.clients.xero import XeroClients
 from services.jobs.runner import Runner
@@ -266,7 +267,8 @@ async def prepare(folder: Path) -> AsyncIterator[list[Benchmark]]:
         peers = async_sessionmaker(peer, expire_on_commit=False)
         busy = _Busy(database, peers, connection, remote, http, step)
         await busy.settle()
-        gc.freeze()  # as `serve` does once it's ready
+        usual = gc.get_threshold()
+        search_less()  # as `serve` does once it's ready
         what = f"{_INVOICES:,} changed invoices, {len(_payments()):,} payments, less the network"
         peer_is = "an ORM commit a payment"
         made = Benchmark(
@@ -275,6 +277,7 @@ async def prepare(folder: Path) -> AsyncIterator[list[Benchmark]]:
         )  # fmt: skip
         yield [made]
         gc.unfreeze()
+        gc.set_threshold(*usual)
         await peer.dispose()
 
 

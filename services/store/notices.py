@@ -19,6 +19,7 @@ from services.model.notice import TOPIC_OF, Layout, NoticeKind, Rhythm, Topic
 from services.store import connections, drafts, leases, people, settled, worklists
 from services.store.engine import insert_into, put_all
 from services.store.leases import fenced
+from services.store.payments import Amounts
 from services.store.tables import Card, Connection, Export, Notice, Payment, Subscription
 
 _ENDED = {
@@ -340,7 +341,7 @@ def order_of(export: Export) -> dict[str, Any]:
     return {} if export.requested_by else {"on_order_of": export.ordered_by}
 
 
-def paid_of(rows: Sequence[Payment]) -> Decimal:
+def paid_of(rows: Sequence[Payment | Amounts]) -> Decimal:
     """Sum up what Paymo has of these payments."""
     return sum(
         (row.recorded_amount or row.amount for row in rows if row.state in COUNTED), Decimal(0)

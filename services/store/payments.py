@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import load_only
 
 from services.model import chunks
 from services.model.invoice import UNSETTLED, PaymentState
@@ -24,9 +24,17 @@ _DUE = (
     PaymentState.ADDING,
 )
 _AT_ONCE = 50
-_COUNTING = (Payment.export_id, Payment.state, Payment.amount, Payment.recorded_amount)
 # As its index has it (services.store.tables.exports).
 IS_LEFT = is_any(Payment.state, (PaymentState.ASKED, PaymentState.PARKED))
+
+
+class Amounts(NamedTuple):
+    """What sums need of a payment."""
+
+    id: int
+    state: PaymentState
+    amount: Decimal
+    recorded_amount: Decimal | None
 
 
 async def get(session: AsyncSession, payment_id: int) -> Payment:
@@ -79,15 +87,19 @@ async def list_of(session: AsyncSession, export_ids: Collection[int]) -> Sequenc
 
 async def list_amounts(
     session: AsyncSession, export_ids: Collection[int]
-) -> dict[int, list[Payment]]:
+) -> dict[int, list[Amounts]]:
     """Return the payments of these exports, by export, with their states and amounts alone."""
-    found = await session.scalars(
-        select(Payment)
-        .where(Payment.export_id.in_(export_ids))
-        .order_by(Payment.id)
-        .options(load_only(*_COUNTING, raiseload=True))
+    asked = select(
+        Payment.export_id, Payment.id, Payment.state, Payment.amount, Payment.recorded_amount
     )
-    return by_export(found)
+    rows = await session.execute(
+        asked.where(Payment.export_id.in_(export_ids)).order_by(Payment.id)
+    )
+    found: dict[int, list[Amounts]] = {}
+    for export_id, payment_id, state, amount, recorded in rows:
+        its = Amounts(payment_id, state, amount, recorded)
+        found.setdefault(export_id, []).append(its)
+    return found
 
 
 def by_export(rows: Iterable[Payment]) -> dict[int, list[Payment]]:

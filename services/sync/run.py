@@ -252,7 +252,7 @@ class ExportedInvoice:
         audit.record(session, self.run.connection, entry)
 
     def received(
-        self, payment: Payment, rows: Sequence[Payment], more: Mapping[str, object]
+        self, payment: Payment, rows: Sequence[payments.Amounts], more: Mapping[str, object]
     ) -> tuple[Notification, AuditNote]:
         """Return what `tell_received` queues for a plain payment, given its invoice's rows."""
         return self._payment_news(NoticeKind.PAYMENT_RECEIVED, payment, rows, {**_RECEIVED, **more})
@@ -261,7 +261,7 @@ class ExportedInvoice:
         self,
         kind: NoticeKind,
         payment: Payment,
-        rows: Sequence[Payment],
+        rows: Sequence[Payment | payments.Amounts],
         more: Mapping[str, object],
     ) -> tuple[Notification, AuditNote]:
         paid = notices.paid_of(rows)
