@@ -139,6 +139,7 @@ class _Watched(ExportedInvoice):
             rows = await payments.list_of(session, [self.export.id])
         try:
             invoice = await run.paymo.invoice(self.export.paymo_invoice_id)
+            deleted = await self._deleted(rows, invoice)
         except NotFound:
             # The key may open another company by now than the one it was exported from.
             if (await run.paymo.company()).id == run.connection.paymo_company_id:
@@ -151,7 +152,7 @@ class _Watched(ExportedInvoice):
                 await exports.uncheck(session, [self.export.id])
             raise
         else:
-            await self._note_removed(rows, invoice)
+            await self._note_removed(deleted)
             seen = await self._with_paymo(compare.compared_of(self.export), invoice)
             async with run.database.sessions.begin() as session:
                 await self._settle(session, seen)
@@ -171,9 +172,15 @@ class _Watched(ExportedInvoice):
             await lifecycle.mark_gone(session, self.export)
             await self.tell_ended(session, NoticeKind.INVOICE_DELETED, in_paymo="gone_in_paymo")
 
-    async def _note_removed(self, rows: Sequence[Payment], invoice: Invoice) -> None:
+    async def _deleted(self, rows: Sequence[Payment], invoice: Invoice) -> Sequence[Payment]:
+        """Return those whose copies are gone: an answer may leave payments out that are there."""
+        paymo = self.run.paymo
+        missing = [(each, each.paymo_payment_id) for each in _removed(rows, invoice)]
+        return [row for row, copy in missing if not (copy and await paymo.has_payment(copy))]
+
+    async def _note_removed(self, rows: Sequence[Payment]) -> None:
         """Leave a tombstone for every copy that a person deleted, so that it does not come back."""
-        for row in _removed(rows, invoice):
+        for row in rows:
             with contextlib.suppress(Lost):
                 async with self.run.database.sessions.begin() as session:
                     await payment.mark_deleted_by_person(session, row)

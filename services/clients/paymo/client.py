@@ -277,6 +277,14 @@ class PaymoClient(PaymoTransport):
             )
         return made
 
+    async def has_payment(self, payment_id: int) -> bool:
+        """Say whether a payment is there, asked for alone."""
+        try:
+            await self.send("GET", f"/invoicepayments/{payment_id}")
+        except NotFound:
+            return False
+        return True
+
     async def delete_payment(self, payment_id: int) -> None:
         """Delete a payment. Raises `NotFound`, or `Rejected` where it is still there."""
         await self._delete(f"/invoicepayments/{payment_id}")

@@ -63,6 +63,28 @@ async def test_a_payment_stays_while_xero_answers_about_another_one(bridge: Brid
     assert paid(bridge) == []
 
 
+async def test_a_payment_that_paymo_leaves_out_of_an_invoice_is_not_called_deleted(
+    bridge: Bridge,
+) -> None:
+    bridge.xero.books.pay(invoice_id(bridge), Decimal(40), date=DAY)
+    await bridge.look()
+    left_out: dict[str, object] = {"invoices/0/invoicepayments": []}
+    bridge.paymo.faults.add(method="GET", path="/api/invoices", alter=left_out, times=999)
+    for _ in range(3):
+        bridge.clock.turn(hours=1)
+        await bridge.look()
+    bridge.paymo.faults.clear()
+    assert "payment_removed" not in [kind for kind, _ in await bridge.notices()]
+    assert bridge.paymo.calls("GET", "/invoicepayments/")
+
+    [copy] = bridge.paymo.company.payments
+    bridge.paymo.company.delete_payment(copy)
+    for _ in range(3):
+        bridge.clock.turn(hours=1)
+        await bridge.look()
+    assert [kind for kind, _ in await bridge.notices()][-1] == "payment_removed"
+
+
 async def test_nothing_is_deleted_while_a_system_answers_about_another_invoice(
     bridge: Bridge,
 ) -> None:
