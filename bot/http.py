@@ -40,7 +40,7 @@ _Objects = Annotated[list[_Object], msgspec.Meta(min_length=1)]
 
 
 class _Transport:
-    """A transport that can be corked: each write takes one of the system's calls."""
+    """A transport that can be corked, since each write costs a system call."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -64,7 +64,7 @@ class _Transport:
 
     @contextmanager
     def corked(self) -> Iterator[None]:
-        """Send what is written in here as one."""
+        """Send everything that is written in here at once."""
         self._held = []
         try:
             yield

@@ -139,8 +139,8 @@ async def serve(settings: Settings) -> None:
 def search_less() -> None:
     """Have the garbage collector pass over what is loaded now, since that stays.
 
-    Searching it again and again takes a third of the time of Slack's requests; searching after
-    every 700 new objects, a tenth.
+    Searching it every time takes a third of the time of Slack's requests; searching the rest
+    after every 700 new objects, Python's default, a tenth.
     """
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS, *_GENERATIONS)

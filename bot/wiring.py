@@ -320,10 +320,10 @@ def open_health(settings: Settings, database: Database) -> HealthService:
 async def take_over(
     url: str, database: Database, stack: AsyncExitStack, *, is_brief: bool = False
 ) -> None:
-    """Go on with what earlier processes left; hold a database file that no other one works on.
+    """Go on with what earlier processes left; hold a database file that no other process uses.
 
-    What is leased in such a file is free. Unanswered calls count as sent now, except for a command
-    that is brief: it ends before they are over, and run every minute it would put them off forever.
+    Leases in such a file are released. Unanswered calls count as sent now, except for a brief
+    command: it ends before they are over, and run every minute it would put them off forever.
     """
     held = upkeep.hold(url)
     if held is not None:
@@ -340,7 +340,7 @@ async def take_over(
 
 
 async def open_core(settings: Settings, stack: AsyncExitStack, *, is_brief: bool = False) -> Core:
-    """Build everything, and close it with the stack; a brief command shares its work with none."""
+    """Build everything, and close it with the stack; a brief command keeps its work to itself."""
     database = await stack.enter_async_context(open_database(settings))
     url = settings.database_url.get_secret_value()
     await take_over(url, database, stack, is_brief=is_brief)

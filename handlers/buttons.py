@@ -141,7 +141,7 @@ def open_links(*, xero: str | None, paymo: str | None, rival: str | None = "") -
 def breaker_buttons(connection_id: int, held: Iterable[int] = ()) -> list[Block]:
     """Return the two ways on when many invoices were deleted or voided at once.
 
-    They carry which exports they were drawn for, as many as Slack takes: a press decides those.
+    They carry the exports they were drawn for, as many as fit: a press decides about those.
     """
     value = ":".join(filter(None, (str(connection_id), ",".join(map(str, held)))))
     if len(value) > _LONGEST_VALUE:

@@ -80,7 +80,7 @@ def promised() -> Iterator[tuple[str, str]]:
     yield "docs/operations.md", f"ends within {CALL_LIMIT.seconds} seconds (`CALL_LIMIT`)"
     yield (
         "docs/operations.md",
-        f"a new access token of Xero's | {tokens.REFRESH_LIMIT.seconds} seconds |",
+        f"a new access token for Xero | {tokens.REFRESH_LIMIT.seconds} seconds |",
     )
     yield "docs/decisions/0006-the-work-engine.md", f"takes the row for {LEASE.seconds} seconds"
 

@@ -65,7 +65,7 @@ _SENTENCES = {
     NoticeKind.INVOICE_UNDONE: "🗑️ {by} undid the export of {invoice}. It was {how} in "
     "{organisation}, and Paymo keeps it.",
 }
-# A fact in such a sentence; of people as ids, and of our own sentences, which are rendered.
+# A fact in such a sentence; people are ids, and our own sentences are rendered.
 _FACT = re.compile(r"\{(\w+)\}")
 _PEOPLE = frozenset({"by", "owner"})
 _RENDERED = frozenset({"reason", "problem"})

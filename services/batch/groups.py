@@ -55,7 +55,7 @@ from services.store.tables import Batch, BatchRow, Connection, Export
 log = structlog.get_logger(__name__)
 
 _SOON = timedelta(seconds=5)
-ALONE_AFTER = CALL_LIMIT + _SOON  # the whole of the request, and what is written of its answer
+ALONE_AFTER = CALL_LIMIT + _SOON  # the whole request, and the time to record its answer
 _FRESH = timedelta(minutes=1)
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _UNSAID = "Xero’s answer doesn't say what happened to this invoice. We're looking it up."

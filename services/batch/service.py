@@ -282,7 +282,7 @@ class BatchStep(Step[Batch]):
             return await connections.get(session, batch.connection_id)
 
     async def _show(self, batch: Batch) -> None:
-        """Draw it, and the table again where somebody chose meanwhile and was drawn first."""
+        """Draw it, and its table again if somebody chose meanwhile: theirs may have come first."""
         drawn, reply_to = None, ReplyTarget(**batch.reply_to)
         while (form := await self._form(batch)) != drawn:
             await self.screen.show_batch(reply_to, form)

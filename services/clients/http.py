@@ -367,10 +367,10 @@ def _lacks_scope(answer: Answer) -> bool:
 def _forbidden(answer: Answer, messages: tuple[str, ...]) -> Forbidden:
     """Refuse this one call; whether the account is refused as well is asked by the clients."""
     system = answer.system
-    way_on = f"In {system}, check the role of whoever connected it, and the plan."
+    way_on = f"In {system}, check the plan and the role of whoever connected it."
     if _lacks_scope(answer):
         way_on = f"Connect {system} again to allow it."
-    text = f"{system} doesn't allow our connection to do this{_quoted(messages)}. {way_on}"
+    text = f"{system} doesn't allow our connection to do this.{_quoted(messages)} {way_on}"
     is_its_own = "html" not in answer.headers.get("Content-Type", "").lower()
     return Forbidden(text, messages=messages, is_its_own=is_its_own)
 

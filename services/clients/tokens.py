@@ -29,7 +29,7 @@ SCOPES = (
     "accounting.settings.read"
 )
 ATTACHMENTS = "accounting.attachments"  # asked for only where PDFs are to be attached
-# Xero takes the old refresh token for another half an hour, so a refresh can be given up early.
+# Xero accepts the old refresh token for another 30 minutes, so a refresh can give up early.
 REFRESH_LIMIT = timedelta(seconds=10)
 _SPARE = timedelta(seconds=60)
 _AHEAD = timedelta(seconds=10)  # a token that was read just before is good, or refused like others

@@ -324,7 +324,7 @@ class PreviewStep(Step[Draft]):
         return replace(await forms.form_of(session, connection, draft), card=card)
 
     async def _draw(self, connection: Connection, reply_to: ReplyTarget, form: ExportForm) -> None:
-        """Draw it, and again where somebody chose meanwhile: theirs may have been drawn first."""
+        """Draw it, and again if somebody chose meanwhile: theirs may have been drawn first."""
         await self.screen.show_form(reply_to, form)
         async with self.database.sessions() as session:
             row = await drafts.find(session, form.draft_id)

@@ -79,7 +79,7 @@ async def card_of(
 
 
 async def is_told(session: Session, export: Export, channel_id: str) -> bool:
-    """Say whether this channel hears of the invoice anyway."""
+    """Say whether this channel gets the invoice's notifications anyway."""
     heard = await notices.find_subscription(session, export.connection_id, channel_id)
     if heard is None or heard.paused_because:
         return False

@@ -172,7 +172,7 @@ class XeroTaskStep(ExportTaskStep):
     async def change(
         self, about: Assignment, fields: dict[str, object], *, key: str
     ) -> XeroInvoice:
-        """Change the invoice in Xero; call `leave` before. Raises `Refused` where it's unknown."""
+        """Change the invoice in Xero; call `leave` before. Raises `Refused` if it isn't there."""
         invoice_id = about.export.xero_invoice_id or ""
         xero = self.client(about.connection)
         try:
@@ -180,8 +180,7 @@ class XeroTaskStep(ExportTaskStep):
                 return await xero.update_invoice(invoice_id, fields, key=key)
         except NotFound as refusal:
             raise Refused(
-                "Xero can't find the invoice or something on it, such as its contact, so it "
-                f"changed nothing. Look for both in {about.connection.organisation_name}, then "
-                "try again.",
+                "Xero can't find the invoice or something on it, such as its contact, so nothing "
+                f"changed. Check both in {about.connection.organisation_name}, then try again.",
                 RefusalCode.GONE,
             ) from refusal

@@ -67,7 +67,7 @@ class HealthService:
                 await self._tell(connection.id, concerns)
 
     def _lasting(self, connection: Connection, found: dict[Concern, str]) -> dict[Concern, str]:
-        """Leave a late sync out at first: after a pause of the program many wait their turn."""
+        """Leave out a late sync at first: after the program was down, many wait their turn."""
         is_late = Concern.CLOCK in found
         self.late[connection.id] = self.late[connection.id] + 1 if is_late else 0
         if Concern.CLOCK.value in connection.warned or self.late[connection.id] > _AT_FIRST:

@@ -40,8 +40,8 @@ from services.errors import (
 from services.model.jobs import CALL_LIMIT
 from services.store.types import Base, Leased, Sends, Traced, request_at_work
 
-# Renewed every two seconds, it outlives a pause of ten. A pause that is longer while a message is
-# being posted may repeat that message; writes to Xero and Paymo have `sent_at`.
+# Renewed every two seconds, it outlives a pause of ten. A longer pause while a message is being
+# posted may repeat that message; writes to Xero and Paymo have `sent_at`.
 LEASE = timedelta(seconds=12)
 
 R = TypeVar("R", bound=Leased)

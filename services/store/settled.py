@@ -148,7 +148,7 @@ def _rewrite(notice: Notice, facts: Mapping[str, Any], now: datetime) -> None:
 async def list_asked(
     session: AsyncSession, connection: Connection, kind: NoticeKind
 ) -> Sequence[Notice]:
-    """Return the connection's open question of this kind, as each reader is asked it, locked."""
+    """Return the connection's open question of this kind, one row for each reader, locked."""
     asked = _open().where(Notice.connection_id == connection.id, Notice.kind == kind)
     return (await session.scalars(asked)).all()
 
@@ -171,7 +171,7 @@ async def renew(
 async def reword(
     session: AsyncSession, source: str, facts: Mapping[str, Any], now: datetime
 ) -> None:
-    """Write these facts into what is told under this source, while it is open."""
+    """Write these facts into the messages of this source that are still open."""
     for notice in await session.scalars(_open().where(Notice.source == source)):
         _rewrite(notice, facts, now)
 

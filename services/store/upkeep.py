@@ -60,7 +60,7 @@ _SHOWING = (
 )
 
 
-# What was written last shows what the clock said: in the newest row, or where the latest time is.
+# The last write shows what the clock said: in a table's newest row, or a column's latest time.
 _NEWEST: Sequence[tuple[Any, Any]] = (
     (Notice, Notice.created_at),
     (AuditEntry, AuditEntry.at),
@@ -151,8 +151,8 @@ async def release(session: AsyncSession, now: datetime) -> None:
 async def count_as_sent_now(session: AsyncSession, now: datetime) -> None:
     """Give every call that has no answer its whole time from `now` on, when a process starts.
 
-    When it was sent is told by the clock of a process that may have ended since, and that clock
-    may have been late: then the call seems over, and would be sent again while it is under way.
+    The clock that told when it was sent may have been slow, and right again by now: then the call
+    seems over, and would be sent again while it is under way.
     """
     for sends in Sends.__subclasses__():
         unanswered: ColumnElement[bool] = sends.sent_at.is_not(None)

@@ -114,16 +114,16 @@ class SyncService:
     async def apply_breaker(
         self, person: Person, connection_id: int, shown: Collection[int] | None = None
     ) -> Released:
-        """Follow Xero for those of the exports that the breaker holds that the person was shown.
+        """Follow Xero for those held exports that the person was shown.
 
-        Without `shown`, the button is older than the buttons that name them.
+        Without `shown`, the button is from before buttons named them.
         """
         return await self._release(person, connection_id, shown, is_applied=True)
 
     async def keep_breaker(
         self, person: Person, connection_id: int, shown: Collection[int] | None = None
     ) -> Released:
-        """Keep them in Paymo, likewise."""
+        """Keep those in Paymo, likewise."""
         return await self._release(person, connection_id, shown, is_applied=False)
 
     async def _release(
@@ -157,7 +157,7 @@ class SyncService:
             return Released(await self._who_decided(connection), is_over=True)
         numbers = ", ".join(each.number for each in decided)
         said = (
-            f"Paymo follows Xero now for {numbers}." if is_applied else f"Kept in Paymo: {numbers}."
+            f"Paymo now follows Xero for {numbers}." if is_applied else f"Kept in Paymo: {numbers}."
         )
         if rest:
             said = f"{said if decided else 'Nothing decided.'} {_left_text(rest)}"
@@ -288,11 +288,8 @@ def _done_text(count: int, *, is_applied: bool) -> str:
 
 def _left_text(rest: Sequence[Export]) -> str:
     """Say what a press left alone, since its button wasn't drawn for that."""
-    is_one = len(rest) == 1
-    numbers = some_of([each.number for each in rest])
-    return (
-        f"{numbers} {'wasn’t' if is_one else 'weren’t'} part of that, and still wait{'s' * is_one}."
-    )
+    numbers, wait = some_of([each.number for each in rest]), "waits" if len(rest) == 1 else "wait"
+    return f"This button didn't cover {numbers}, which still {wait} for a decision."
 
 
 async def _decide(session: Session, export: Export, *, is_applied: bool) -> bool:

@@ -179,8 +179,8 @@ class UpdateStep(XeroTaskStep):
             return await self.client(about.connection).invoice(about.export.xero_invoice_id or "")
         except NotFound:
             raise Refused(
-                f"Xero can't find it in {about.connection.organisation_name}, so nothing was "
-                "changed. Look for it there: a demo company that was reset loses its invoices.",
+                f"Xero can't find it in {about.connection.organisation_name}, so nothing "
+                "changed. Look for it there: resetting a demo company deletes its invoices.",
                 RefusalCode.GONE,
             ) from None
 

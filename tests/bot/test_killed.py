@@ -115,7 +115,7 @@ class Stage:
             await schedules.want(session, connection, [Job.SWEEP], datetime.now(UTC))
 
     async def set_clock_right(self) -> None:
-        """Make what was noted so far the notes of a clock that was late."""
+        """Make what was noted so far the notes of a slow clock."""
         async with self.bridge.database.sessions.begin() as session:
             for each in await session.scalars(select(Payment)):
                 assert each.sent_at is not None
@@ -247,7 +247,7 @@ async def test_another_program_refreshes_what_a_killed_one_began_to(stage: Stage
     await goes_on_connected(stage, others=1)
 
 
-async def test_a_payment_that_left_by_a_late_clock_comes_once(stage: Stage) -> None:
+async def test_a_payment_that_left_by_a_slow_clock_comes_once(stage: Stage) -> None:
     """The next program has the clock right, and its call seems long over."""
     paymo = stage.bridge.paymo
     async with stage.program():

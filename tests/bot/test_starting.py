@@ -54,7 +54,7 @@ async def test_what_a_killed_process_took_is_due_at_the_next_start_unless_anothe
 async def test_a_start_gives_unanswered_calls_their_whole_time_unless_it_ends_before_that(
     database_url: str, minutes: int, *, is_brief: bool
 ) -> None:
-    """A late clock noted when they left; a command that is run every minute would never go on."""
+    """A slow clock noted when they left; a command run every minute would put them off forever."""
     database, now = open_database(database_url), datetime.now(UTC)
     sent_at = now - minutes * MINUTE
     row = await connected(database, sent_at=sent_at)

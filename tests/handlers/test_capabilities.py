@@ -283,7 +283,7 @@ async def test_many_deletions_at_once_wait_for_a_press(walk: Walk, button: str) 
 
     await press(walk, paused, button)
     if button == "breaker_apply":
-        await walk.ephemeral("Paymo follows Xero now")
+        await walk.ephemeral("Paymo now follows Xero")
         await walk.notice("invoice_voided", 5)
     else:
         await walk.ephemeral("Kept in Paymo")
@@ -309,7 +309,7 @@ async def test_a_press_decides_about_what_its_message_showed_and_the_rest_still_
     paused.blocks = on_screen  # the person is being asked whether they are sure
 
     await press(walk, paused, "breaker_apply")
-    await walk.ephemeral("INV-5 wasn’t part of that, and still waits.")
+    await walk.ephemeral("This button didn't cover INV-5, which still waits for a decision.")
 
     left = await walk.rewritten("sync_paused", "1 invoice was deleted or voided* in")
     said = text_in(left.blocks)

@@ -48,9 +48,9 @@ async def test_an_edited_text_is_told_and_a_press_brings_it_to_xero(walk: Walk) 
 @pytest.mark.parametrize(
     ("method", "status", "words"),
     [
-        ("POST", 404, "such as its contact, so it changed nothing. Look for both in Maple Books"),
-        ("POST", 403, "In Xero, check the role of whoever connected it, and the plan."),
-        ("GET", 404, "can't find it in Maple Books, so nothing was changed. Look for it there"),
+        ("POST", 404, "such as its contact, so nothing changed. Check both in Maple Books"),
+        ("POST", 403, "In Xero, check the plan and the role of whoever connected it."),
+        ("GET", 404, "can't find it in Maple Books, so nothing changed. Look for it there"),
     ],
 )
 async def test_an_update_that_xero_cant_find_or_doesnt_allow_says_what_to_do_at_once(

@@ -293,9 +293,9 @@ def _with_ids(rows: Sequence[XeroInvoice]) -> Sequence[XeroInvoice]:
 
 
 def _require_same(answered: str, asked: str) -> None:
-    """Believe an answer only about what was asked for: on its word something may be deleted."""
+    """Accept only an answer about what was asked for: something may be deleted on its word."""
     if answered.casefold() != asked.casefold():
-        raise Unavailable("Xero answered about another invoice or payment. Try again later.")
+        raise Unavailable("Xero sent something else than we asked for. Try again later.")
 
 
 def _questions(numbers: Sequence[str]) -> Iterator[str]:

@@ -205,7 +205,7 @@ async def test_a_long_wait_is_given_back_with_its_limit(
         (400, Rejected, "Xero refused: No such thing."),
         (409, Rejected, "Xero refused: No such thing."),
         (401, NotConnected, "Connect it again. (No such thing.)"),
-        (403, Forbidden, "(No such thing.). In Xero, check the role of whoever connected it"),
+        (403, Forbidden, "this. (No such thing.) In Xero, check the plan and the role of"),
         (404, NotFound, "can't find this. It may have been deleted. (No such thing.)"),
         (410, NotFound, "can't find this"),
         (302, Unavailable, "don't know what it did"),

@@ -104,7 +104,7 @@ async def test_what_a_killed_worker_sent_is_looked_up_at_once_and_not_sent_again
     assert len(bridge.paymo.calls(*ADDITION)) == 1
 
 
-async def test_what_a_late_clock_noted_is_not_sent_again_by_the_next_start(
+async def test_what_a_slow_clock_noted_is_not_sent_again_by_the_next_start(
     bridge: Bridge, other: Bridge
 ) -> None:
     """The clock is set right between two processes, so the call under way seems long over."""
