@@ -167,7 +167,7 @@ class PaymoClient(PaymoTransport):
         self.left_out.extend(rows.left_out)
         invoice = INVOICES.only(rows)
         if invoice.id != invoice_id:
-            raise Unavailable("Paymo sent another invoice than we asked for. Try again later.")
+            raise Unavailable("Paymo answered with the wrong invoice. Try again later.")
         return invoice
 
     async def create_invoice(self, former: Invoice) -> Invoice:

@@ -295,7 +295,7 @@ def _with_ids(rows: Sequence[XeroInvoice]) -> Sequence[XeroInvoice]:
 def _require_same(answered: str, asked: str) -> None:
     """Accept only an answer about what was asked for: something may be deleted on its word."""
     if answered.casefold() != asked.casefold():
-        raise Unavailable("Xero sent something else than we asked for. Try again later.")
+        raise Unavailable("Xero answered with the wrong invoice or payment. Try again later.")
 
 
 def _questions(numbers: Sequence[str]) -> Iterator[str]:
