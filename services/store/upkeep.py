@@ -19,6 +19,7 @@ from sqlalchemy.orm import load_only
 
 from services.model.connection import ConnectionState
 from services.model.days import CLOCKS_DIFFER
+from services.model.export import ExportState
 from services.model.jobs import Job
 from services.store import batches, leases, links
 from services.store.engine import file_of, keep_private
@@ -157,8 +158,9 @@ async def count_as_sent_now(session: AsyncSession, now: datetime) -> None:
     for sends in Sends.__subclasses__():
         unanswered: ColumnElement[bool] = sends.sent_at.is_not(None)
         if sends is Export:
-            # An earlier request's call is looked for from that time on, so that time stays.
-            is_former = and_(
+            # An earlier request's call is looked for from that time on, so that time stays. What
+            # failed becomes one when it's asked for again, and isn't sent before.
+            is_former = (Export.state == ExportState.FAILED) | and_(
                 Export.sent_at < Export.requested_at, Export.sent_at <= now - CLOCKS_DIFFER
             )
             was_missed = func.coalesce(Export.missed_at >= Export.sent_at, false())

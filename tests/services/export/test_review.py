@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import update
 
 from handlers.blocks import render_plain
 from handlers.export.views import result_view
@@ -21,12 +22,14 @@ from services.model.export import ExportState
 from services.model.jobs import Job
 from services.model.people import Role
 from services.reconcile.report import Outcome
+from services.store import upkeep
 from services.store.engine import Database
 from services.store.tables import Connection
 from tests.services.bridge import ANNA, TODAY, Bridge, reply_to
 
 # Without a number in Xero, nothing but the reference keeps an invoice from being there twice.
 LONG = "INV-2026-11-25-00000001"
+WEEK = timedelta(days=7)
 
 
 @pytest.fixture
@@ -115,6 +118,33 @@ async def test_what_was_sent_unheard_is_found_by_a_clock_that_is_ahead(
     bridge.xero.replays.remembered.clear()
     await let_hours_pass(bridge)
     assert list(bridge.xero.invoices) == [each.xero_invoice_id for each in await bridge.exports()]
+
+
+async def test_one_given_up_unheard_is_found_by_a_retry_after_later_starts(bridge: Bridge) -> None:
+    """A start counts calls as sent now, but what was given up is looked for from its own time."""
+    company, number = bridge.paymo.company, f"{LONG}, A"
+    company.edit(company.numbered("INV-1").id, number=number)
+    await bridge.look()
+    async with bridge.database.sessions.begin() as session:
+        await session.execute(update(Connection).values(created_at=bridge.clock() - WEEK))
+    bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
+    bridge.xero.faults.add(method="GET", path="Invoices", status=503, times=99)
+    await press(bridge, number)
+    while (await bridge.exports())[0].state is not ExportState.FAILED:
+        bridge.clock.turn(minutes=10)
+        await bridge.run()
+    bridge.xero.faults.clear()
+    bridge.xero.replays.remembered.clear()
+    for _ in range(5):
+        bridge.clock.turn(hours=20)
+        async with bridge.database.sessions.begin() as session:
+            await upkeep.count_as_sent_now(session, bridge.clock())
+    await bridge.export_it(LONG)
+    await bridge.look()
+    await bridge.requests.act(ANNA, 1, reply_to(), Action.RETRY)
+    await let_hours_pass(bridge)
+    known = {each.xero_invoice_id for each in await bridge.exports()}
+    assert set(bridge.xero.invoices) == known
 
 
 async def test_the_link_decides_between_two_that_are_alike(bridge: Bridge) -> None:
