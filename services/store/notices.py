@@ -172,13 +172,15 @@ async def find_card(session: AsyncSession, export_id: int, channel_id: str) -> C
 
 
 async def lacks_card(session: AsyncSession, notice: Notice, export: Export) -> bool:
-    """Say whether a channel that hears of exports first gets the card of one of a batch."""
+    """Say whether a channel that hears of exports gets a batch invoice's card now, its first."""
     if export.batch_id is None or export.xero_invoice_id is None:
         return False
     found = await find_subscription(session, export.connection_id, notice.channel_id)
     if found is None or Topic.EXPORTS.value not in found.topics:
         return False
-    return await find_card(session, export.id, notice.channel_id) is None
+    told = select(Notice.id).filter_by(connection_id=export.connection_id, export_id=export.id)
+    here = told.where(Notice.channel_id == found.channel_id, Notice.ts != "").limit(1)
+    return not (await find_card(session, export.id, found.channel_id) or await session.scalar(here))
 
 
 async def put_card(
@@ -194,12 +196,9 @@ async def put_card(
     (export_id, channel_id), (posted_in, ts) = key, spot
     row = {"export_id": export_id, "channel_id": channel_id, "posted_in": posted_in, "ts": ts}
     await put_all(session, Card, [row])
-    await session.execute(
-        update(Card)
-        .where(Card.export_id == export_id, Card.channel_id == channel_id, Card.due_at.is_(None))
-        .values(due_at=again_at)
-        .execution_options(synchronize_session=False)
-    )
+    own = (Card.export_id == export_id, Card.channel_id == channel_id, Card.due_at.is_(None))
+    drawn_again = update(Card).where(*own).values(due_at=again_at)
+    await session.execute(drawn_again.execution_options(synchronize_session=False))
 
 
 async def find_subscription(

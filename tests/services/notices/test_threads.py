@@ -95,11 +95,8 @@ async def test_a_card_shows_what_became_of_its_invoice_before_it_was_there(
     assert shown == (["open", "voided"] if is_posted else ["voided"])
 
 
-async def test_an_invoice_of_a_batch_gets_its_card_when_its_first_event_comes(
-    room: Newsroom,
-) -> None:
-    await room.service.subscribe(OWNER, "C1")
-    await room.service.subscribe(OWNER, "C2", minimum=Decimal(1))
+async def of_batch(room: Newsroom) -> Export:
+    """An invoice that a batch has exported."""
     batch = Batch(
         connection_id=room.connection.id,
         state=BatchState.DONE,
@@ -118,22 +115,48 @@ async def test_an_invoice_of_a_batch_gets_its_card_when_its_first_event_comes(
         currency="NZD",
     )
     await room.add(export)
+    return export
+
+
+def heard(room: Newsroom, channel_id: str) -> list[tuple[NoticeKind, str]]:
+    """What was posted in a channel, and below which message."""
+    posted = [each for _, each in room.board.posted if each.channel_id == channel_id]
+    return [(each.kind, each.thread_ts) for each in posted]
+
+
+async def test_an_invoice_of_a_batch_gets_its_card_when_its_first_event_comes(
+    room: Newsroom,
+) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    await room.service.subscribe(OWNER, "C2", minimum=Decimal(1))
+    export = await of_batch(room)
     sent = notices.Notification(NoticeKind.INVOICE_EXPORTED, "1", {}, export, in_batch=True)
     await room.enqueue(sent)
     await room.enqueue(notices.Notification(NoticeKind.BATCH_EXPORTED, "2", {}))
     await room.run(seconds=3)
     await room.enqueue(notices.Notification(NoticeKind.PAYMENT_RECEIVED, "3", {}, export))
     await room.run(seconds=3)
-    heard = [(each.channel_id, each.kind, each.thread_ts) for _, each in room.board.posted]
 
     card, summary = NoticeKind.INVOICE_EXPORTED, NoticeKind.BATCH_EXPORTED
     paid = NoticeKind.PAYMENT_RECEIVED
-    assert [each[1:] for each in heard if each[0] == "C1"] == [
-        (summary, ""),
-        (card, ""),
-        (paid, "3.0"),
+    assert heard(room, "C1") == [(summary, ""), (card, ""), (paid, "3.0")]
+    assert heard(room, "C2") == [(card, ""), (paid, "1.0")]
+
+
+async def test_a_card_of_a_batch_that_somebody_deleted_does_not_come_back(room: Newsroom) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    export, paid = await of_batch(room), NoticeKind.PAYMENT_RECEIVED
+    for source in ("1", "2", "3"):
+        await room.enqueue(notices.Notification(paid, source, {}, export))
+        await room.run(seconds=3)
+        room.board.refuse("C1", NotFound("The message is gone."))
+
+    assert heard(room, "C1") == [
+        (NoticeKind.INVOICE_EXPORTED, ""),
+        (paid, "1.0"),
+        (paid, ""),
+        (paid, ""),
     ]
-    assert [each[1:] for each in heard if each[0] == "C2"] == [(card, ""), (paid, "1.0")]
 
 
 @pytest.mark.parametrize(("status", "state"), [("DRAFT", "draft"), ("PAID", "paid")])
