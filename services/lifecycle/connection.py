@@ -19,7 +19,6 @@ class ConnectionColumns(TypedDict, total=False):
 
     broken_side: str
     auto_export: bool
-    is_paused: bool
     tenant_id: str
     paymo_company_id: int | None
     paymo_api_key: str | None
@@ -49,8 +48,8 @@ def activate(_connection: Connection) -> ConnectionColumns:
 
 @machine.press([ConnectionState.ENDED], ConnectionState.ACTIVE)
 def resume(_connection: Connection) -> ConnectionColumns:
-    """Go on in the row of a former connection of the same two."""
-    return {"broken_side": "", "is_paused": False}
+    """Go on in the row of a former connection of the same two; what was held is still asked."""
+    return {"broken_side": ""}
 
 
 @machine.press([ConnectionState.PENDING], ConnectionState.ENDED)

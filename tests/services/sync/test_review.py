@@ -7,10 +7,14 @@ from decimal import Decimal
 
 import pytest
 
+from services.connect.checklists import overview_of
 from services.export.drafts import PreviewStep
+from services.lifecycle import connection as lifecycle
 from services.mapping.case import ExportChoice
+from services.model.connection import ConnectionState
 from services.model.invoice import InvoiceState
 from services.model.jobs import Job
+from services.model.people import Role
 from services.store import exports
 from services.store.tables import Connection
 from tests.services.bridge import ANNA, Bridge
@@ -19,7 +23,7 @@ from tests.services.fixtures import bridge_of, exported, paid
 DAY = date(2026, 11, 20)
 
 
-bridge = bridge_of(exported(1, spare=1))
+bridge = bridge_of(exported(1, spare=3))
 
 
 def invoice_id(bridge: Bridge) -> str:
@@ -269,3 +273,24 @@ async def test_an_edit_to_a_cent_waits_for_its_former_copy_and_loses_nothing(
     await bridge.look()
     assert paid(bridge) == [Decimal(after)]
     assert not [facts for _, facts in await bridge.notices() if facts.get("asked")]
+
+
+async def test_deletions_that_wait_for_a_decision_are_asked_about_again_after_a_reconnection(
+    bridge: Bridge,
+) -> None:
+    """Ending the connection took the buttons from the messages."""
+    for number in range(2, 5):
+        await bridge.export_it(f"INV-{number}")
+    for invoice in list(bridge.xero.invoices.values()):
+        bridge.xero.books.void(invoice.invoice_id)
+    await bridge.look()
+    await bridge.change(state=ConnectionState.ENDED)
+    async with bridge.database.sessions.begin() as session:
+        await lifecycle.resume(session, await session.get_one(Connection, bridge.connection_id))
+    async with bridge.database.sessions() as session:
+        overview = await overview_of(session, await bridge.connection(), Role.OWNER)
+    assert overview.is_paused
+    released = await bridge.sync.apply_breaker(ANNA, bridge.connection_id, overview.held)
+    assert released.is_over
+    await bridge.look()
+    assert {each.status for each in bridge.paymo.company.invoices.values()} == {"void"}
