@@ -355,7 +355,7 @@ async def test_a_button_from_before_it_named_invoices_decides_only_for_its_own_m
                 each.facts = {name: each.facts[name] for name in each.facts if name != "export_ids"}
     released = await bridge.sync.keep_breaker(ANNA, bridge.connection_id)
     assert released.is_over is not is_redrawn
-    assert ("Nothing decided. INV-1, INV-2, INV-3 and 1 more" in released.said) is is_redrawn
+    assert ("Nothing decided. This button didn't cover INV-1" in released.said) is is_redrawn
     assert (await bridge.connection()).is_paused is is_redrawn
 
 
