@@ -144,7 +144,8 @@ class SqliteSteps:
     ) -> float | None:
         """Kill the process once it has taken this step; return when, or None if it's too late."""
         del is_written
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(self._open()) as database:
+        is_late = contextlib.suppress(sqlite3.Error, ProcessLookupError)  # it was killed before
+        with is_late, contextlib.closing(self._open()) as database:
             [last] = database.execute("SELECT coalesce(max(id), 0) FROM chaos_steps").fetchone()
             asked = ("SELECT 1 FROM chaos_steps WHERE id > ? AND name = ?", (last, named(step)))
             armed.set()
