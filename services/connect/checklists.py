@@ -17,7 +17,6 @@ from services.store import (
     notices,
     payments,
     schedules,
-    worklists,
 )
 from services.store.engine import Session
 from services.store.tables import Connection, OneTimeLink
@@ -225,7 +224,7 @@ async def overview_of(session: Session, connection: Connection, role: Role) -> O
         is_paused=connection.is_paused,
         channels=await notices.list_channels(session, connection.id),
         warnings=tuple(said for each, said in connection.warned.items() if each != _COUNTED),
-        held=await worklists.list_held_ids(session, connection),
+        held=await exports.list_held_ids(session, connection),
     )
 
 

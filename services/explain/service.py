@@ -31,7 +31,6 @@ from services.store import (
     payments,
     people,
     schedules,
-    worklists,
 )
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, InvoiceHeader, Match, Payment
@@ -177,7 +176,7 @@ class ExplainService:
             is_being_read=can_export and not is_read,
             role=role,
             ids=_ids(header, export),
-            held=await worklists.list_held_ids(session, connection),
+            held=await exports.list_held_ids(session, connection),
         )
 
 

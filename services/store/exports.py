@@ -49,6 +49,10 @@ def _unsettled(connection_id: int) -> ColumnElement[bool]:
     return (Export.connection_id == connection_id) & IS_UNSETTLED
 
 
+def _held(connection_id: int) -> ColumnElement[bool]:
+    return _unsettled(connection_id) & (Export.invoice_state == InvoiceState.HELD)
+
+
 async def get(session: AsyncSession, export_id: int) -> Export:
     """Return the export with this id."""
     return await session.get_one(Export, export_id)
@@ -216,12 +220,16 @@ async def list_unsettled(session: AsyncSession, connection: Connection) -> Seque
 
 async def list_held(session: AsyncSession, connection_id: int) -> Sequence[Export]:
     """Return the exports that the breaker stopped."""
-    found = await session.scalars(
-        select(Export)
-        .where(_unsettled(connection_id), Export.invoice_state == InvoiceState.HELD)
-        .order_by(Export.id)
-    )
+    found = await session.scalars(select(Export).where(_held(connection_id)).order_by(Export.id))
     return found.all()
+
+
+async def list_held_ids(session: AsyncSession, connection: Connection) -> tuple[int, ...]:
+    """Return their ids, for the buttons that decide about them."""
+    if not connection.is_paused:
+        return ()
+    asked = select(Export.id).where(_held(connection.id)).order_by(Export.id)
+    return tuple(await session.scalars(asked))
 
 
 async def list_unchecked(

@@ -178,7 +178,7 @@ async def find_lead(session: AsyncSession, now: datetime) -> timedelta:
     moments = [
         await session.scalar(select(at).order_by(table.id.desc()).limit(1)) for table, at in _NEWEST
     ]
-    moments += [await session.scalar(select(func.max(at))) for at in _LATEST]
+    moments += (await session.execute(select(*map(func.max, _LATEST)))).one()
     for table in Leased.__subclasses__():
         held = select(func.max(table.leased_until)).where(
             table.due_at > latest, table.leased_until > latest

@@ -53,12 +53,6 @@ async def list_needing(session: AsyncSession, connection: Connection) -> Sequenc
     return found.all()
 
 
-async def list_held_ids(session: AsyncSession, connection: Connection) -> tuple[int, ...]:
-    """Return the exports that the breaker stopped, for the buttons that decide about them."""
-    held = await exports.list_held(session, connection.id) if connection.is_paused else ()
-    return tuple(each.id for each in held)
-
-
 async def list_asking(
     session: AsyncSession, connection: Connection
 ) -> Sequence[tuple[Payment, Export]]:
