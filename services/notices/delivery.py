@@ -208,16 +208,17 @@ class NoticeStep(Step[Notice]):
 
     async def _post(self, notice: Notice, message: Message) -> Spot:
         """Post it below its card, or in the channel itself where somebody deleted that."""
-        if message.thread_ts and await self._is_card_there(notice):
+        if message.thread_ts and await self._is_card_there(notice.export_id, notice.channel_id):
             with contextlib.suppress(NotFound):
                 return await self.board.post(message)
         return await self.board.post(replace(message, thread_ts="", is_broadcast=False))
 
-    async def _is_card_there(self, notice: Notice) -> bool:
+    async def _is_card_there(self, export_id: int | None, channel_id: str) -> bool:
         """Draw the card again first: if somebody deleted it, nobody reads what is below it."""
+        if export_id is None:
+            return True
         async with self.database.sessions.begin() as session:
-            shown = notice.export_id or 0, notice.channel_id
-            card = await settled.take_card_of(session, shown, self.now())
+            card = await settled.take_card_of(session, (export_id, channel_id), self.now())
         with contextlib.suppress(Throttled, Unavailable):  # drawn a little later
             cards = CardStep(self.database, self.board, self.links, self.now)
             return card is None or await cards.redraw_or_forget(card)
