@@ -242,11 +242,6 @@ def channel(channel_id: str) -> str:
     return f"<#{channel_id}>" if channel_id[:1] in {"C", "G"} else f"<@{channel_id}>"
 
 
-def counted(count: int, what: str) -> str:
-    """Write "1 invoice" or "3 invoices"."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
 def named(block: Block, about: int, place: int = 0) -> Block:
     """Write onto a block which connection its buttons act on, for `reading.connection_in`."""
     return block | {"block_id": f"{CONNECTION}-{about}-{place}"} if about else block

@@ -7,6 +7,7 @@ from handlers.blocks import Block
 from handlers.routing import key_in
 from services.model.actions import Action
 from services.model.export import Verdict
+from services.model.wording import counted
 
 _LONGEST_VALUE = 2000
 TEXTS = {
@@ -147,7 +148,7 @@ def breaker_buttons(connection_id: int, held: Iterable[int] = ()) -> list[Block]
     if len(value) > _LONGEST_VALUE:
         value = value[: _LONGEST_VALUE + 1].rpartition(",")[0]
     shown = held_in(value)[1]
-    which = blocks.counted(len(shown), "invoice") if shown else "every waiting invoice"
+    which = counted(len(shown), "invoice") if shown else "every waiting invoice"
     sure = blocks.confirm(
         "Follow Xero in Paymo?",
         f"Deletes or voids {which} in Paymo, as in Xero.",

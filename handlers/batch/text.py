@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from handlers.blocks import counted, one_line, render_line, shorten
+from handlers.blocks import one_line, render_line, shorten
 from handlers.export.text import fitted
 from services.batch.table import BatchForm, BatchGroup, BatchLine, Missing
 from services.model.export import ExportState, Verdict
-from services.model.wording import some_of
+from services.model.wording import counted, some_of
 
 GONE = "This batch is over. Type the command again."
 READING = "⏳ Reading Paymo’s invoices…"

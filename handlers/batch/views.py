@@ -29,7 +29,7 @@ from handlers.batch.text import (
     unknown_text,
     untaxed_text,
 )
-from handlers.blocks import Block, counted, render, shorten
+from handlers.blocks import Block, render, shorten
 from handlers.buttons import fix_button, match_button
 from handlers.export.views import route_line
 from handlers.reply import CLOSE
@@ -38,6 +38,7 @@ from services.batch.table import BatchForm, BatchGroup, BatchLine, Missing
 from services.model import chunks
 from services.model.export import SELECTABLE, BatchState, ExportState, Marks, Verdict
 from services.model.people import Option
+from services.model.wording import counted
 
 TITLE = "Export Invoices"
 RECENT_TITLE = "Last 90 Days"

@@ -4,7 +4,7 @@ from handlers import blocks
 from handlers.blocks import one_line
 from services.connect.checklists import Checklist, Farewell
 from services.model.connection import ConnectionState, Organisation
-from services.model.wording import some_of
+from services.model.wording import counted, some_of
 from services.money import country_name
 from services.sync.run import Swept
 from services.sync.service import Asked
@@ -63,7 +63,7 @@ def farewell_lines(farewell: Farewell) -> list[str]:
         f"*First Xero:* {organisation} is disconnected. {shared}",
         f"*Then Paymo:* we delete our copy of {company}'s API key.",
         (
-            f"*What stays:* {blocks.counted(farewell.exported, 'exported invoice')}, on both "
+            f"*What stays:* {counted(farewell.exported, 'exported invoice')}, on both "
             "sides, as they are. If you connect the same two again, nothing is exported twice."
         ),
         "*What stops:* payments and deletions in Xero no longer reach Paymo.",
@@ -96,7 +96,7 @@ def swept_text(swept: Swept) -> str:
         (swept.deletions, "followed in Paymo", "deletion"),
         (swept.held, "waiting for a decision", "deletion"),
     ]
-    found = [f"{blocks.counted(count, noun)} {what}" for count, what, noun in counts if count]
+    found = [f"{counted(count, noun)} {what}" for count, what, noun in counts if count]
     said = f"✅ {organisation} is in sync: {', '.join(found) or 'nothing new'}."
     if swept.problem:
         said = f"⚠️ {organisation}: {blocks.render(swept.problem)}\n{said if found else ''}"

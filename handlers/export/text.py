@@ -6,7 +6,6 @@ from decimal import Decimal
 from handlers import blocks
 from handlers.blocks import (
     LONGEST_ALERT,
-    counted,
     day,
     moment,
     one_line,
@@ -19,7 +18,7 @@ from services.export.forms import ExportForm
 from services.export.recording import ExportResult
 from services.model.export import Check, Colour, ExportState
 from services.model.invoice import InvoiceLine, InvoicePicture
-from services.model.wording import some_of
+from services.model.wording import counted, some_of
 
 RESPONSIBILITY = "Every line goes to this account. Choosing the right one is your responsibility."
 USED_BEFORE = "used before"

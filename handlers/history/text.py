@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from handlers import blocks
-from handlers.blocks import counted, day, escape, moment, one_line, render_line, shorten
+from handlers.blocks import day, escape, moment, one_line, render_line, shorten
 from handlers.buttons import UNDO_MEANS
 from handlers.export.text import check_line
 from services.explain.findings import Finding
@@ -16,7 +16,7 @@ from services.history.service import Done, History, Owed, OwedInvoice
 from services.mapping.checks import reds
 from services.model.export import Check, Colour
 from services.model.notice import AGES
-from services.model.wording import listed, some_of
+from services.model.wording import counted, listed, some_of
 
 _APP = "paymo-xero"
 _MOST_CHARACTERS = 300

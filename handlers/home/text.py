@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from handlers import blocks
-from handlers.blocks import counted, one_line
+from handlers.blocks import one_line
 from handlers.connect.text import about
 from handlers.settings.text import WHAT_IT_IS
 from handlers.words import Words
@@ -11,6 +11,7 @@ from services.connect.checklists import Overview
 from services.explain.worklist import Line
 from services.model.connection import ConnectionState
 from services.model.people import Role
+from services.model.wording import counted
 
 _STATES = {
     ConnectionState.PENDING: "⚠️ *Half connected*",

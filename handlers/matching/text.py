@@ -1,7 +1,8 @@
 """The sentences about matching clients."""
 
-from handlers.blocks import counted, one_line
+from handlers.blocks import one_line
 from services.matching.service import MatchForm
+from services.model.wording import counted
 
 NO_CLIENTS = "⏳ We're still reading Paymo's clients. Close this and open it again in a moment."
 ALL_MATCHED = "Every client is matched."

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 from handlers.blocks import (
     LONGEST_OPTION,
     channel,
-    counted,
     escape,
     moment,
     one_line,
@@ -18,7 +17,7 @@ from handlers.names import BOT
 from handlers.slack import Sharing
 from services import money
 from services.model.notice import Topic
-from services.model.wording import listed
+from services.model.wording import counted, listed
 from services.notices.service import Listening
 
 NOTHING = "No channel gets notifications. Type `/paymo-xero subscribe` in one to get them there."

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from handlers import blocks
-from handlers.blocks import counted, day, escape, moment, one_line, render
+from handlers.blocks import day, escape, moment, one_line, render
 from handlers.notices.subscribed import pausing_text
 from handlers.reconcile.text import digest_text, drift_text, edited_text, invoice_text, sums_text
 from handlers.settings.text import (
@@ -19,7 +19,7 @@ from handlers.settings.text import (
     welcome_text,
 )
 from services.model.notice import MOST_DAYS_LATE, NoticeKind
-from services.model.wording import listed, some_of
+from services.model.wording import counted, listed, some_of
 from services.notices.delivery import Message
 
 Facts = dict[str, Any]

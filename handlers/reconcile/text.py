@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from handlers import blocks
-from handlers.blocks import counted, day, one_line, render, render_line, shorten
+from handlers.blocks import day, one_line, render, render_line, shorten
 from services import money
 from services.compare import Mismatch
-from services.model.wording import listed, situated, some_of
+from services.model.wording import counted, listed, situated, some_of
 from services.reconcile.relinking import Relinkable
 from services.reconcile.report import Begun, Outcome, Report
 

@@ -151,6 +151,11 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(before)} and {last}" if before else last
 
 
+def counted(count: int, what: str) -> str:
+    """So many of what, as "1 invoice" or "3 invoices"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def some_of(names: Sequence[str], count: int = 0) -> str:
     """The first few of these names, and how many more there are: `count` says of how many."""
     more = (count or len(names)) - _MOST_NAMED

@@ -26,7 +26,7 @@ from services.lifecycle.invoice import DELETED, VOIDED
 from services.model.invoice import Decision, InvoiceState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
-from services.model.wording import listed
+from services.model.wording import counted, listed
 from services.store import connections, exports, leases, notices, payments
 from services.store.engine import Session
 from services.store.tables import Export
@@ -250,7 +250,7 @@ def parts(invoice: Invoice) -> list[str]:
     entries = sum(len(each.entries) for each in invoice.items)
     found = ["its project"] if invoice.project_id is not None else []
     if expenses:
-        found.append(f"{expenses} expense{'' if expenses == 1 else 's'}")
+        found.append(counted(expenses, "expense"))
     if entries:
         found.append(f"{entries} time {'entry' if entries == 1 else 'entries'}")
     return found

@@ -22,7 +22,7 @@ from services.model.invoice import PaymentState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
-from services.model.wording import some_of
+from services.model.wording import counted, some_of
 from services.store import (
     audit,
     connections,
@@ -280,7 +280,7 @@ async def _list_shown(
 
 def _done_text(count: int, *, is_applied: bool) -> str:
     """Say what was decided: about so many of the invoices, or, with 0, about all of them."""
-    some = f"{count} invoice{'' if count == 1 else 's'}" if count else ""
+    some = counted(count, "invoice") if count else ""
     if is_applied:
         return f"followed Xero for {some}" if some else "followed Xero"
     return f"kept {some or 'them'} in Paymo"

@@ -28,7 +28,7 @@ from services.model.invoice import InvoiceState
 from services.model.jobs import Job, TaskState
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget, Said
-from services.model.wording import Command, Typed, listed
+from services.model.wording import Command, Typed, counted, listed
 from services.store import (
     audit,
     connections,
@@ -259,9 +259,8 @@ def _missing(former: Invoice, made: Invoice) -> list[Payment]:
 
 def _kept(made: Invoice) -> str:
     """Name what came back, as in "its lines, 2 payments and its project"."""
-    count = len(made.payments)
     parts = ("its lines", "taxes" if made.tax_amount or made.tax2_amount else "")
-    paid = f"{count} payment{'' if count == 1 else 's'}" if count else ""
+    paid = counted(len(made.payments), "payment") if made.payments else ""
     return listed([each for each in (*parts, paid, *deletions.parts(made)) if each])
 
 
