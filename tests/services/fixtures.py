@@ -57,3 +57,10 @@ def paid(bridge: Bridge, number: str = "INV-1") -> list[Decimal]:
     """Return the amounts of an invoice's payments in Paymo."""
     payments = bridge.paymo.company.payments_of(in_paymo(bridge, number).id)
     return [each.amount for each in payments]
+
+
+async def void_all(bridge: Bridge) -> None:
+    """Void every invoice in Xero, and look."""
+    for each in list(bridge.xero.invoices.values()):
+        bridge.xero.books.void(each.invoice_id)
+    await bridge.look()

@@ -8,11 +8,20 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
-from services.model.export import ExportState
+from services.model.export import BatchState, ExportState
 from services.model.jobs import Job
 from services.store import schedules
 from services.store.engine import Database
-from services.store.tables import Base, Connection, Export, Grant, Notice, Schedule, Workspace
+from services.store.tables import (
+    Base,
+    Batch,
+    Connection,
+    Export,
+    Grant,
+    Notice,
+    Schedule,
+    Workspace,
+)
 
 Row = TypeVar("Row", bound=Base)
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -94,6 +103,17 @@ def export_of(connection: Connection, **values: Any) -> Export:
         paymo_company_id=connection.paymo_company_id,
         tenant_id=connection.tenant_id,
         **{**usual, **values},
+    )
+
+
+def batch_of(connection: Connection) -> Batch:
+    """Return a batch that is done."""
+    return Batch(
+        connection_id=connection.id,
+        state=BatchState.DONE,
+        asked_by="U1",
+        reply_to={},
+        created_at=NOW,
     )
 
 

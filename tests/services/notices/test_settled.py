@@ -5,16 +5,16 @@ from decimal import Decimal
 import pytest
 
 from services.errors import ChannelClosed
-from services.model.export import BatchState, ExportState
+from services.model.export import ExportState
 from services.model.invoice import PaymentKind, PaymentState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.store import notices
 from services.store.settled import PAYMENTS, Settled, asked_source, settle
-from services.store.tables import Batch, Export, Notice, Payment
+from services.store.tables import Export, Notice, Payment
 from tests.databases import SQLITE_ALONE
 from tests.services.notices.conftest import OWNER, Newsroom
-from tests.services.store_seeds import export_of
+from tests.services.store_seeds import batch_of, export_of
 
 pytestmark = SQLITE_ALONE
 EDITED: dict[str, object] = {"side": "Paymo", "differences": [["number", "INV-1", "INV-2"]]}
@@ -227,13 +227,7 @@ async def test_an_approval_that_somebody_cant_be_asked_for_is_judged_again(
     """Of a batch, whose report speaks for all, only one that nobody could be asked for."""
     export = export_of(room.connection, state=ExportState.AWAITING, due_at=None)
     if is_of_batch:
-        batch = Batch(
-            connection_id=room.connection.id,
-            state=BatchState.DONE,
-            asked_by="U1",
-            reply_to={},
-            created_at=room.clock(),
-        )
+        batch = batch_of(room.connection)
         await room.add(batch)
         export.batch_id = batch.id
     await room.add(export)

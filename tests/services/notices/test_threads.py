@@ -6,14 +6,14 @@ from decimal import Decimal
 import pytest
 
 from services.errors import NotFound
-from services.model.export import BatchState, ExportState
+from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.notice import Layout, NoticeKind, Topic
 from services.store import connections, notices, settled
-from services.store.tables import Batch, Export
+from services.store.tables import Export
 from tests.databases import SQLITE_ALONE
 from tests.services.notices.conftest import OWNER, Newsroom
-from tests.services.store_seeds import export_of
+from tests.services.store_seeds import batch_of, export_of
 
 pytestmark = SQLITE_ALONE
 
@@ -97,13 +97,7 @@ async def test_a_card_shows_what_became_of_its_invoice_before_it_was_there(
 
 async def of_batch(room: Newsroom) -> Export:
     """An invoice that a batch has exported."""
-    batch = Batch(
-        connection_id=room.connection.id,
-        state=BatchState.DONE,
-        asked_by="U1",
-        reply_to={},
-        created_at=room.clock(),
-    )
+    batch = batch_of(room.connection)
     await room.add(batch)
     export = export_of(
         room.connection,

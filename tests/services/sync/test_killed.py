@@ -9,7 +9,7 @@ from services.store import schedules
 from services.store.engine import Database
 from tests.services import batching
 from tests.services.bridge import ANNA, Bridge, built_once
-from tests.services.fixtures import bridge_of
+from tests.services.fixtures import bridge_of, void_all
 from tests.services.notices.conftest import Board
 
 SOON = timedelta(seconds=30)
@@ -33,9 +33,7 @@ async def test_of_many_voided_the_last_is_told_within_half_a_minute_of_a_kill(
 ) -> None:
     board = Board()
     telling = NoticeStep(bridge.database, board, bridge.links, bridge.clock)
-    for each in list(bridge.xero.invoices.values()):
-        bridge.xero.books.void(each.invoice_id)
-    await bridge.look()
+    await void_all(bridge)
     shown = [each.id for each in await bridge.exports()]
     await bridge.sync.apply_breaker(ANNA, bridge.connection_id, shown)
     began = bridge.clock()

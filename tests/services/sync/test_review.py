@@ -18,7 +18,7 @@ from services.model.people import Role
 from services.store import exports
 from services.store.tables import Connection
 from tests.services.bridge import ANNA, Bridge
-from tests.services.fixtures import bridge_of, exported, paid
+from tests.services.fixtures import bridge_of, exported, paid, void_all
 
 DAY = date(2026, 11, 20)
 
@@ -281,9 +281,7 @@ async def test_deletions_that_wait_for_a_decision_are_asked_about_again_after_a_
     """Ending the connection took the buttons from the messages."""
     for number in range(2, 5):
         await bridge.export_it(f"INV-{number}")
-    for invoice in list(bridge.xero.invoices.values()):
-        bridge.xero.books.void(invoice.invoice_id)
-    await bridge.look()
+    await void_all(bridge)
     await bridge.change(state=ConnectionState.ENDED)
     async with bridge.database.sessions.begin() as session:
         await lifecycle.resume(session, await session.get_one(Connection, bridge.connection_id))

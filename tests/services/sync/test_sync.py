@@ -12,7 +12,7 @@ from services.model.invoice import InvoiceState, PaymentState
 from services.model.notice import NoticeKind
 from services.store.tables import Notice
 from tests.services.bridge import ANNA, Bridge, reply_to
-from tests.services.fixtures import bridge_of, exported, in_paymo, in_xero, paid
+from tests.services.fixtures import bridge_of, exported, in_paymo, in_xero, paid, void_all
 
 DAY = date(2026, 11, 20)
 
@@ -326,9 +326,7 @@ async def test_e51_ten_deletions_at_once_ask_a_person(bridge: Bridge, *, is_appl
     for number in range(2, 11):
         await bridge.export_it(f"INV-{number}")
     invoices = [in_paymo(bridge, f"INV-{number}") for number in range(1, 11)]
-    for invoice in list(bridge.xero.invoices.values()):
-        bridge.xero.books.void(invoice.invoice_id)
-    await bridge.look()
+    await void_all(bridge)
     assert {each.status for each in invoices} == {"draft"}
     assert (await told(bridge))[-2:] == ["sync_paused", "sync_paused"]  # channel and owner
     decide = bridge.sync.apply_breaker if is_applied else bridge.sync.keep_breaker
@@ -345,9 +343,7 @@ async def test_a_button_from_before_it_named_invoices_decides_only_for_its_own_m
 ) -> None:
     for number in range(2, 5):
         await bridge.export_it(f"INV-{number}")
-    for invoice in list(bridge.xero.invoices.values()):
-        bridge.xero.books.void(invoice.invoice_id)
-    await bridge.look()
+    await void_all(bridge)
     if not is_redrawn:
         async with bridge.database.sessions.begin() as session:
             asked = select(Notice).where(Notice.kind == NoticeKind.SYNC_PAUSED)
