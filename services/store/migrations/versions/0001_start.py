@@ -19,6 +19,29 @@ def _partial(name: str, table: str, columns: list[str], where: str, **more: Any)
     op.create_index(name, table, columns, sqlite_where=rule, postgresql_where=rule, **more)
 
 
+def _refers(table: str, column: str, target: str) -> sa.ForeignKeyConstraint:
+    """Let a column of a table name a row of another."""
+    return sa.ForeignKeyConstraint(
+        [column], [f"{target}.id"], name=op.f(f"fk_{table}_{column}_{target}")
+    )
+
+
+def _leased(*trace: sa.Column[Any]) -> list[sa.Column[Any]]:
+    """The columns of a row that a worker leases."""
+    return [
+        sa.Column("due_at", UtcDateTime, nullable=True),
+        *trace,
+        sa.Column("leased_until", UtcDateTime, nullable=True),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+    ]
+
+
+def _traced() -> list[sa.Column[Any]]:
+    """The columns of a leased row that keeps the request it came from."""
+    return _leased(sa.Column("request_id", sa.String(length=16), nullable=False))
+
+
 def upgrade() -> None:
     """Go there."""
     op.create_table(
@@ -50,7 +73,6 @@ def upgrade() -> None:
         op.f("ix_slack_bots_client_id_enterprise_id_team_id"),
         "slack_bots",
         ["client_id", "enterprise_id", "team_id"],
-        unique=False,
     )
     op.create_table(
         "slack_installations",
@@ -86,7 +108,6 @@ def upgrade() -> None:
         op.f("ix_slack_installations_client_id_enterprise_id_team_id"),
         "slack_installations",
         ["client_id", "enterprise_id", "team_id"],
-        unique=False,
     )
     op.create_table(
         "slack_oauth_states",
@@ -96,9 +117,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_slack_oauth_states")),
         sa.UniqueConstraint("state", name=op.f("uq_slack_oauth_states_state")),
     )
-    op.create_index(
-        op.f("ix_slack_oauth_states_expire_at"), "slack_oauth_states", ["expire_at"], unique=False
-    )
+    op.create_index(op.f("ix_slack_oauth_states_expire_at"), "slack_oauth_states", ["expire_at"])
     op.create_table(
         "workspaces",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -125,17 +144,12 @@ def upgrade() -> None:
         sa.Column("home_at", UtcDateTime, nullable=True),
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("named_at", UtcDateTime, nullable=True),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("leased_until", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["workspace_id"], ["workspaces.id"], name=op.f("fk_people_workspace_id_workspaces")
-        ),
+        *_leased(),
+        _refers("people", "workspace_id", "workspaces"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_people")),
         sa.UniqueConstraint("workspace_id", "user_id", name=op.f("uq_people_workspace_id_user_id")),
     )
-    op.create_index(op.f("ix_people_due_at"), "people", ["due_at"], unique=False)
+    op.create_index(op.f("ix_people_due_at"), "people", ["due_at"])
     op.create_table(
         "xero_grants",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -154,20 +168,7 @@ def upgrade() -> None:
         "connections",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("workspace_id", sa.Integer(), nullable=False),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "pending",
-                "active",
-                "broken",
-                "ending",
-                "ended",
-                name="connectionstate",
-                native_enum=False,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("broken_side", sa.String(length=8), nullable=False),
         sa.Column("broken_times", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
@@ -220,34 +221,26 @@ def upgrade() -> None:
         sa.Column("paymo_hooked_at", UtcDateTime, nullable=True),
         sa.Column("warned", sa.JSON(), nullable=False),
         sa.Column("sent_at", UtcDateTime, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["grant_id"], ["xero_grants.id"], name=op.f("fk_connections_grant_id_xero_grants")
-        ),
-        sa.ForeignKeyConstraint(
-            ["workspace_id"], ["workspaces.id"], name=op.f("fk_connections_workspace_id_workspaces")
-        ),
+        _refers("connections", "grant_id", "xero_grants"),
+        _refers("connections", "workspace_id", "workspaces"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_connections")),
         sa.UniqueConstraint("paymo_hook_digest", name=op.f("uq_connections_paymo_hook_digest")),
     )
-    op.create_index(
+    _partial(
         "ix_connections_attempt",
         "connections",
         ["workspace_id", "owner_id"],
+        "state = 'pending'",
         unique=True,
-        sqlite_where=sa.text("state = 'pending'"),
-        postgresql_where=sa.text("state = 'pending'"),
     )
-    op.create_index(
+    _partial(
         "ix_connections_pair",
         "connections",
         ["workspace_id", "paymo_company_id", "tenant_id"],
+        "state IN ('active', 'broken', 'ending')",
         unique=True,
-        sqlite_where=sa.text("state IN ('active', 'broken', 'ending')"),
-        postgresql_where=sa.text("state IN ('active', 'broken', 'ending')"),
     )
-    op.create_index(
-        op.f("ix_connections_workspace_id"), "connections", ["workspace_id"], unique=False
-    )
+    op.create_index(op.f("ix_connections_workspace_id"), "connections", ["workspace_id"])
     op.create_table(
         "access_requests",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -259,41 +252,22 @@ def upgrade() -> None:
         sa.Column("answered_at", UtcDateTime, nullable=True),
         sa.Column("answered_by", sa.String(length=32), nullable=False),
         sa.Column("given", sa.String(length=16), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connections.id"],
-            name=op.f("fk_access_requests_connection_id_connections"),
-        ),
+        _refers("access_requests", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_requests")),
     )
-    op.create_index(
-        op.f("ix_access_requests_connection_id"), "access_requests", ["connection_id"], unique=False
-    )
-    op.create_index(
+    op.create_index(op.f("ix_access_requests_connection_id"), "access_requests", ["connection_id"])
+    _partial(
         "ix_access_requests_open",
         "access_requests",
         ["connection_id", "user_id", "is_handover"],
+        "answered_at IS NULL",
         unique=True,
-        sqlite_where=sa.text("answered_at IS NULL"),
-        postgresql_where=sa.text("answered_at IS NULL"),
     )
     op.create_table(
         "batches",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("connection_id", sa.Integer(), nullable=False),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "reading",
-                "ready",
-                "running",
-                "done",
-                name="batchstate",
-                native_enum=False,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("asked_numbers", sa.JSON(), nullable=False),
         sa.Column("asked_by", sa.String(length=32), nullable=False),
         sa.Column("reply_to", sa.JSON(), nullable=False),
@@ -304,19 +278,13 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime, nullable=False),
         sa.Column("started_at", UtcDateTime, nullable=True),
         sa.Column("finished_at", UtcDateTime, nullable=True),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("request_id", sa.String(length=16), nullable=False),
-        sa.Column("leased_until", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"], ["connections.id"], name=op.f("fk_batches_connection_id_connections")
-        ),
+        *_traced(),
+        _refers("batches", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
     )
-    op.create_index(op.f("ix_batches_connection_id"), "batches", ["connection_id"], unique=False)
-    op.create_index(op.f("ix_batches_created_at"), "batches", ["created_at"], unique=False)
-    op.create_index(op.f("ix_batches_due_at"), "batches", ["due_at"], unique=False)
+    op.create_index(op.f("ix_batches_connection_id"), "batches", ["connection_id"])
+    op.create_index(op.f("ix_batches_created_at"), "batches", ["created_at"])
+    op.create_index(op.f("ix_batches_due_at"), "batches", ["due_at"])
     op.create_table(
         "drafts",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -340,22 +308,14 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("is_refreshing", sa.Boolean(), nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("request_id", sa.String(length=16), nullable=False),
-        sa.Column("leased_until", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"], ["connections.id"], name=op.f("fk_drafts_connection_id_connections")
-        ),
-        sa.ForeignKeyConstraint(
-            ["workspace_id"], ["workspaces.id"], name=op.f("fk_drafts_workspace_id_workspaces")
-        ),
+        *_traced(),
+        _refers("drafts", "connection_id", "connections"),
+        _refers("drafts", "workspace_id", "workspaces"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_drafts")),
     )
-    op.create_index(op.f("ix_drafts_connection_id"), "drafts", ["connection_id"], unique=False)
-    op.create_index(op.f("ix_drafts_created_at"), "drafts", ["created_at"], unique=False)
-    op.create_index(op.f("ix_drafts_due_at"), "drafts", ["due_at"], unique=False)
+    op.create_index(op.f("ix_drafts_connection_id"), "drafts", ["connection_id"])
+    op.create_index(op.f("ix_drafts_created_at"), "drafts", ["created_at"])
+    op.create_index(op.f("ix_drafts_due_at"), "drafts", ["due_at"])
     op.create_table(
         "matches",
         sa.Column("connection_id", sa.Integer(), nullable=False),
@@ -365,9 +325,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.String(length=64), nullable=False),
         sa.Column("set_by", sa.String(length=32), nullable=False),
         sa.Column("set_at", UtcDateTime, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"], ["connections.id"], name=op.f("fk_matches_connection_id_connections")
-        ),
+        _refers("matches", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("connection_id", "tenant_id", "client_id", name=op.f("pk_matches")),
     )
     op.create_table(
@@ -385,17 +343,11 @@ def upgrade() -> None:
         sa.Column("channel_id", sa.String(length=32), nullable=False),
         sa.Column("secret", Secret, nullable=True),
         sa.Column("expires_at", UtcDateTime, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connections.id"],
-            name=op.f("fk_one_time_links_connection_id_connections"),
-        ),
+        _refers("one_time_links", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_one_time_links")),
         sa.UniqueConstraint("digest", name=op.f("uq_one_time_links_digest")),
     )
-    op.create_index(
-        op.f("ix_one_time_links_expires_at"), "one_time_links", ["expires_at"], unique=False
-    )
+    op.create_index(op.f("ix_one_time_links_expires_at"), "one_time_links", ["expires_at"])
     op.create_table(
         "paymo_clients",
         sa.Column("connection_id", sa.Integer(), nullable=False),
@@ -406,11 +358,7 @@ def upgrade() -> None:
         sa.Column("tax_number", sa.String(length=255), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connections.id"],
-            name=op.f("fk_paymo_clients_connection_id_connections"),
-        ),
+        _refers("paymo_clients", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("connection_id", "client_id", name=op.f("pk_paymo_clients")),
     )
     op.create_table(
@@ -425,11 +373,7 @@ def upgrade() -> None:
         sa.Column("issued_on", sa.Date(), nullable=False),
         sa.Column("total", Money, nullable=False),
         sa.Column("updated_on", UtcDateTime, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connections.id"],
-            name=op.f("fk_paymo_invoices_connection_id_connections"),
-        ),
+        _refers("paymo_invoices", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("connection_id", "invoice_id", name=op.f("pk_paymo_invoices")),
     )
     op.create_index("ix_paymo_invoices_newest", "paymo_invoices", ["connection_id", "updated_on"])
@@ -437,48 +381,16 @@ def upgrade() -> None:
         "schedules",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("connection_id", sa.Integer(), nullable=False),
-        sa.Column(
-            "job",
-            sa.Enum(
-                "export",
-                "preview",
-                "sweep",
-                "mirror",
-                "notices",
-                "disconnect",
-                "batch",
-                "undo",
-                "update",
-                "restore",
-                "attach",
-                "annotate",
-                "annotate_batch",
-                "reconcile",
-                "auto",
-                "relink",
-                name="job",
-                native_enum=False,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        sa.Column("job", sa.String(length=32), nullable=False),
         sa.Column("held_until", UtcDateTime, nullable=True),
         sa.Column("problem", sa.String(length=1000), nullable=False),
         sa.Column("reply_to", sa.JSON(), nullable=True),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("request_id", sa.String(length=16), nullable=False),
-        sa.Column("leased_until", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connections.id"],
-            name=op.f("fk_schedules_connection_id_connections"),
-        ),
+        *_traced(),
+        _refers("schedules", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_schedules")),
         sa.UniqueConstraint("connection_id", "job", name=op.f("uq_schedules_connection_id_job")),
     )
-    op.create_index(op.f("ix_schedules_due_at"), "schedules", ["due_at"], unique=False)
+    op.create_index(op.f("ix_schedules_due_at"), "schedules", ["due_at"])
     op.create_table(
         "subscriptions",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -487,16 +399,8 @@ def upgrade() -> None:
         sa.Column("topics", sa.JSON(), nullable=False),
         sa.Column("client_id", PAYMO_ID, nullable=True),
         sa.Column("minimum", Money, nullable=True),
-        sa.Column(
-            "layout",
-            sa.Enum("broadcast", "thread", "flat", name="layout", native_enum=False, length=32),
-            nullable=False,
-        ),
-        sa.Column(
-            "digest_every",
-            sa.Enum("daily", "weekly", "monthly", name="every", native_enum=False, length=32),
-            nullable=False,
-        ),
+        sa.Column("layout", sa.String(length=32), nullable=False),
+        sa.Column("digest_every", sa.String(length=32), nullable=False),
         sa.Column("digest_hour", sa.Integer(), nullable=False),
         sa.Column("digest_zone", sa.String(length=64), nullable=False),
         sa.Column("digest_from", sa.Date(), nullable=True),
@@ -504,19 +408,13 @@ def upgrade() -> None:
         sa.Column("set_at", UtcDateTime, nullable=False),
         sa.Column("paused_because", sa.String(length=255), nullable=False),
         sa.Column("tried_at", UtcDateTime, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connections.id"],
-            name=op.f("fk_subscriptions_connection_id_connections"),
-        ),
+        _refers("subscriptions", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriptions")),
         sa.UniqueConstraint(
             "connection_id", "channel_id", name=op.f("uq_subscriptions_connection_id_channel_id")
         ),
     )
-    op.create_index(
-        op.f("ix_subscriptions_connection_id"), "subscriptions", ["connection_id"], unique=False
-    )
+    op.create_index(op.f("ix_subscriptions_connection_id"), "subscriptions", ["connection_id"])
     op.create_table(
         "tax_choices",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -526,11 +424,7 @@ def upgrade() -> None:
         sa.Column("tax_type", sa.String(length=64), nullable=False),
         sa.Column("set_by", sa.String(length=32), nullable=False),
         sa.Column("set_at", UtcDateTime, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connections.id"],
-            name=op.f("fk_tax_choices_connection_id_connections"),
-        ),
+        _refers("tax_choices", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tax_choices")),
         sa.UniqueConstraint(
             "connection_id",
@@ -539,9 +433,7 @@ def upgrade() -> None:
             name=op.f("uq_tax_choices_connection_id_tenant_id_rate"),
         ),
     )
-    op.create_index(
-        op.f("ix_tax_choices_connection_id"), "tax_choices", ["connection_id"], unique=False
-    )
+    op.create_index(op.f("ix_tax_choices_connection_id"), "tax_choices", ["connection_id"])
     op.create_table(
         "xero_accounts",
         sa.Column("connection_id", sa.Integer(), nullable=False),
@@ -553,11 +445,7 @@ def upgrade() -> None:
         sa.Column("is_usable", sa.Boolean(), nullable=False),
         sa.Column("is_liability", sa.Boolean(), nullable=False),
         sa.Column("why_not", sa.String(length=16), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connections.id"],
-            name=op.f("fk_xero_accounts_connection_id_connections"),
-        ),
+        _refers("xero_accounts", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("connection_id", "account_id", name=op.f("pk_xero_accounts")),
     )
     op.create_table(
@@ -572,22 +460,14 @@ def upgrade() -> None:
         sa.Column("merged_to", sa.String(length=64), nullable=False),
         sa.Column("number", sa.String(length=64), nullable=False),
         sa.Column("asked_at", UtcDateTime, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connections.id"],
-            name=op.f("fk_xero_contacts_connection_id_connections"),
-        ),
+        _refers("xero_contacts", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("connection_id", "contact_id", name=op.f("pk_xero_contacts")),
     )
     op.create_table(
         "xero_currencies",
         sa.Column("connection_id", sa.Integer(), nullable=False),
         sa.Column("code", sa.String(length=8), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connections.id"],
-            name=op.f("fk_xero_currencies_connection_id_connections"),
-        ),
+        _refers("xero_currencies", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("connection_id", "code", name=op.f("pk_xero_currencies")),
     )
     op.create_table(
@@ -597,11 +477,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("effective_rate", Money, nullable=False),
         sa.Column("is_usable", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connections.id"],
-            name=op.f("fk_xero_tax_rates_connection_id_connections"),
-        ),
+        _refers("xero_tax_rates", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("connection_id", "tax_type", name=op.f("pk_xero_tax_rates")),
     )
     op.create_table(
@@ -612,22 +488,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.String(length=64), nullable=False),
         sa.Column("paymo_invoice_id", PAYMO_ID, nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "queued",
-                "sending",
-                "unknown",
-                "exported",
-                "different",
-                "failed",
-                "awaiting",
-                name="exportstate",
-                native_enum=False,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("idempotency_key", sa.String(length=128), nullable=False),
         sa.Column("sent", sa.JSON(), nullable=True),
@@ -637,11 +498,7 @@ def upgrade() -> None:
         sa.Column("cure", sa.Text(), nullable=False),
         sa.Column("remark", sa.Text(), nullable=False),
         sa.Column("grounds", sa.JSON(), nullable=True),
-        sa.Column(
-            "wish",
-            sa.Enum("", "link_existing", "cancel", name="wish", native_enum=False, length=32),
-            nullable=False,
-        ),
+        sa.Column("wish", sa.String(length=32), nullable=False),
         sa.Column("requested_by", sa.String(length=32), nullable=False),
         sa.Column("ordered_by", sa.String(length=32), nullable=False),
         sa.Column("requested_at", UtcDateTime, nullable=False),
@@ -683,45 +540,14 @@ def upgrade() -> None:
         sa.Column("drift", sa.String(length=200), nullable=False),
         sa.Column("compared", sa.JSON(), nullable=True),
         sa.Column("batch_id", sa.Integer(), nullable=True),
-        sa.Column(
-            "invoice_state",
-            sa.Enum(
-                "live",
-                "delete_seen",
-                "void_seen",
-                "held",
-                "asked",
-                "deleted",
-                "voided",
-                "kept",
-                "gone",
-                "undoing",
-                "undone",
-                name="invoicestate",
-                native_enum=False,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column(
-            "decision",
-            sa.Enum("apply", "delete", "void", name="decision", native_enum=False, length=32),
-            nullable=True,
-        ),
+        sa.Column("invoice_state", sa.String(length=32), nullable=False),
+        sa.Column("decision", sa.String(length=32), nullable=True),
         sa.Column("snapshot", sa.JSON(), nullable=True),
         sa.Column("paymo_checked_at", UtcDateTime, nullable=True),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("request_id", sa.String(length=16), nullable=False),
-        sa.Column("leased_until", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
+        *_traced(),
         sa.Column("sent_at", UtcDateTime, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["batch_id"], ["batches.id"], name=op.f("fk_exports_batch_id_batches")
-        ),
-        sa.ForeignKeyConstraint(
-            ["connection_id"], ["connections.id"], name=op.f("fk_exports_connection_id_connections")
-        ),
+        _refers("exports", "batch_id", "batches"),
+        _refers("exports", "connection_id", "connections"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_exports")),
         sa.UniqueConstraint(
             "paymo_company_id",
@@ -731,12 +557,10 @@ def upgrade() -> None:
             name=op.f("uq_exports_paymo_company_id_tenant_id_paymo_invoice_id_generation"),
         ),
     )
-    op.create_index(op.f("ix_exports_batch_id"), "exports", ["batch_id"], unique=False)
-    op.create_index(op.f("ix_exports_connection_id"), "exports", ["connection_id"], unique=False)
-    op.create_index(op.f("ix_exports_due_at"), "exports", ["due_at"], unique=False)
-    op.create_index(
-        op.f("ix_exports_xero_invoice_id"), "exports", ["xero_invoice_id"], unique=False
-    )
+    op.create_index(op.f("ix_exports_batch_id"), "exports", ["batch_id"])
+    op.create_index(op.f("ix_exports_connection_id"), "exports", ["connection_id"])
+    op.create_index(op.f("ix_exports_due_at"), "exports", ["due_at"])
+    op.create_index(op.f("ix_exports_xero_invoice_id"), "exports", ["xero_invoice_id"])
     _partial(
         "ix_exports_open",
         "exports",
@@ -763,18 +587,12 @@ def upgrade() -> None:
         sa.Column("export_id", sa.Integer(), nullable=True),
         sa.Column("before", sa.JSON(), nullable=False),
         sa.Column("after", sa.JSON(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connections.id"],
-            name=op.f("fk_audit_log_connection_id_connections"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["export_id"], ["exports.id"], name=op.f("fk_audit_log_export_id_exports")
-        ),
+        _refers("audit_log", "connection_id", "connections"),
+        _refers("audit_log", "export_id", "exports"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
     )
-    op.create_index("ix_audit_log_newest", "audit_log", ["connection_id", "at", "id"], unique=False)
-    op.create_index(op.f("ix_audit_log_export_id"), "audit_log", ["export_id"], unique=False)
+    op.create_index("ix_audit_log_newest", "audit_log", ["connection_id", "at", "id"])
+    op.create_index(op.f("ix_audit_log_export_id"), "audit_log", ["export_id"])
     op.create_table(
         "batch_rows",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -794,76 +612,33 @@ def upgrade() -> None:
         sa.Column("invoice", sa.JSON(), nullable=True),
         sa.Column("seen_updated_on", UtcDateTime, nullable=True),
         sa.Column("export_id", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["batch_id"], ["batches.id"], name=op.f("fk_batch_rows_batch_id_batches")
-        ),
-        sa.ForeignKeyConstraint(
-            ["export_id"], ["exports.id"], name=op.f("fk_batch_rows_export_id_exports")
-        ),
+        _refers("batch_rows", "batch_id", "batches"),
+        _refers("batch_rows", "export_id", "exports"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch_rows")),
         sa.UniqueConstraint(
             "batch_id", "paymo_invoice_id", name=op.f("uq_batch_rows_batch_id_paymo_invoice_id")
         ),
     )
-    op.create_index(op.f("ix_batch_rows_batch_id"), "batch_rows", ["batch_id"], unique=False)
-    op.create_index(op.f("ix_batch_rows_export_id"), "batch_rows", ["export_id"], unique=False)
+    op.create_index(op.f("ix_batch_rows_batch_id"), "batch_rows", ["batch_id"])
+    op.create_index(op.f("ix_batch_rows_export_id"), "batch_rows", ["export_id"])
     op.create_table(
         "cards",
         sa.Column("export_id", sa.Integer(), nullable=False),
         sa.Column("channel_id", sa.String(length=32), nullable=False),
         sa.Column("posted_in", sa.String(length=32), nullable=False),
         sa.Column("ts", sa.String(length=32), nullable=False),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("leased_until", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["export_id"], ["exports.id"], name=op.f("fk_cards_export_id_exports")
-        ),
+        *_leased(),
+        _refers("cards", "export_id", "exports"),
         sa.PrimaryKeyConstraint("export_id", "channel_id", name=op.f("pk_cards")),
     )
-    op.create_index(op.f("ix_cards_due_at"), "cards", ["due_at"], unique=False)
+    op.create_index(op.f("ix_cards_due_at"), "cards", ["due_at"])
     op.create_table(
         "notices",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("workspace_id", sa.Integer(), nullable=False),
         sa.Column("connection_id", sa.Integer(), nullable=True),
         sa.Column("channel_id", sa.String(length=32), nullable=False),
-        sa.Column(
-            "kind",
-            sa.Enum(
-                "invoice_exported",
-                "batch_exported",
-                "export_failed",
-                "payment_received",
-                "payment_removed",
-                "invoice_deleted",
-                "invoice_voided",
-                "connection_broken",
-                "connection_restored",
-                "connection_ended",
-                "sync_paused",
-                "sync_failing",
-                "caught_up",
-                "invoice_drifted",
-                "invoice_undone",
-                "invoice_restored",
-                "digest",
-                "export_asked",
-                "auto_export_paused",
-                "welcome",
-                "approval_asked",
-                "access_asked",
-                "access_answered",
-                "owner_changed",
-                "channel_paused",
-                "health",
-                name="noticekind",
-                native_enum=False,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("source", sa.String(length=200), nullable=False),
         sa.Column("export_id", sa.Integer(), nullable=True),
         sa.Column("facts", sa.JSON(), nullable=False),
@@ -871,26 +646,16 @@ def upgrade() -> None:
         sa.Column("posted_in", sa.String(length=32), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("created_at", UtcDateTime, nullable=False),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("request_id", sa.String(length=16), nullable=False),
-        sa.Column("leased_until", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["connection_id"], ["connections.id"], name=op.f("fk_notices_connection_id_connections")
-        ),
-        sa.ForeignKeyConstraint(
-            ["export_id"], ["exports.id"], name=op.f("fk_notices_export_id_exports")
-        ),
-        sa.ForeignKeyConstraint(
-            ["workspace_id"], ["workspaces.id"], name=op.f("fk_notices_workspace_id_workspaces")
-        ),
+        *_traced(),
+        _refers("notices", "connection_id", "connections"),
+        _refers("notices", "export_id", "exports"),
+        _refers("notices", "workspace_id", "workspaces"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
         sa.UniqueConstraint("source", "channel_id", name=op.f("uq_notices_source_channel_id")),
     )
     op.create_index("ix_notices_about", "notices", ["connection_id", "kind"])
-    op.create_index(op.f("ix_notices_due_at"), "notices", ["due_at"], unique=False)
-    op.create_index(op.f("ix_notices_workspace_id"), "notices", ["workspace_id"], unique=False)
+    op.create_index(op.f("ix_notices_due_at"), "notices", ["due_at"])
+    op.create_index(op.f("ix_notices_workspace_id"), "notices", ["workspace_id"])
     _partial(
         "ix_notices_waiting",
         "notices",
@@ -905,39 +670,11 @@ def upgrade() -> None:
         sa.Column("export_id", sa.Integer(), nullable=False),
         sa.Column("tenant_id", sa.String(length=64), nullable=False),
         sa.Column("xero_payment_id", sa.String(length=140), nullable=False),
-        sa.Column(
-            "kind",
-            sa.Enum(
-                "payment",
-                "credit_note",
-                "overpayment",
-                "prepayment",
-                name="paymentkind",
-                native_enum=False,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("label", sa.String(length=255), nullable=False),
         sa.Column("amount", Money, nullable=False),
         sa.Column("paid_on", sa.Date(), nullable=False),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "adding",
-                "recorded",
-                "checking",
-                "removing",
-                "removed",
-                "tombstone",
-                "asked",
-                "parked",
-                name="paymentstate",
-                native_enum=False,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("paymo_payment_id", PAYMO_ID, nullable=True),
         sa.Column("recorded_amount", Money, nullable=True),
         sa.Column("replaces_id", sa.Integer(), nullable=True),
@@ -946,31 +683,19 @@ def upgrade() -> None:
         sa.Column("is_late", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("seen_at", UtcDateTime, nullable=False),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("request_id", sa.String(length=16), nullable=False),
-        sa.Column("leased_until", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
+        *_traced(),
         sa.Column("sent_at", UtcDateTime, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["connection_id"],
-            ["connections.id"],
-            name=op.f("fk_payments_connection_id_connections"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["export_id"], ["exports.id"], name=op.f("fk_payments_export_id_exports")
-        ),
-        sa.ForeignKeyConstraint(
-            ["replaces_id"], ["payments.id"], name=op.f("fk_payments_replaces_id_payments")
-        ),
+        _refers("payments", "connection_id", "connections"),
+        _refers("payments", "export_id", "exports"),
+        _refers("payments", "replaces_id", "payments"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
         sa.UniqueConstraint(
             "tenant_id", "xero_payment_id", name=op.f("uq_payments_tenant_id_xero_payment_id")
         ),
     )
-    op.create_index(op.f("ix_payments_connection_id"), "payments", ["connection_id"], unique=False)
-    op.create_index(op.f("ix_payments_due_at"), "payments", ["due_at"], unique=False)
-    op.create_index(op.f("ix_payments_export_id"), "payments", ["export_id"], unique=False)
+    op.create_index(op.f("ix_payments_connection_id"), "payments", ["connection_id"])
+    op.create_index(op.f("ix_payments_due_at"), "payments", ["due_at"])
+    op.create_index(op.f("ix_payments_export_id"), "payments", ["export_id"])
     _partial(
         "ix_payments_on_their_way", "payments", ["connection_id", "due_at"], "due_at IS NOT NULL"
     )
@@ -979,60 +704,24 @@ def upgrade() -> None:
         "tasks",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("connection_id", sa.Integer(), nullable=False),
-        sa.Column(
-            "job",
-            sa.Enum(
-                "export",
-                "preview",
-                "sweep",
-                "mirror",
-                "notices",
-                "disconnect",
-                "batch",
-                "undo",
-                "update",
-                "restore",
-                "attach",
-                "annotate",
-                "annotate_batch",
-                "reconcile",
-                "auto",
-                "relink",
-                name="job",
-                native_enum=False,
-                length=32,
-            ),
-            nullable=False,
-        ),
+        sa.Column("job", sa.String(length=32), nullable=False),
         sa.Column("subject", sa.String(length=64), nullable=False),
         sa.Column("export_id", sa.Integer(), nullable=True),
-        sa.Column(
-            "state",
-            sa.Enum("waiting", "done", "refused", name="taskstate", native_enum=False, length=32),
-            nullable=False,
-        ),
+        sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("asked_by", sa.String(length=32), nullable=False),
         sa.Column("asked_at", UtcDateTime, nullable=False),
         sa.Column("reply_to", sa.JSON(), nullable=True),
         sa.Column("data", sa.JSON(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("due_at", UtcDateTime, nullable=True),
-        sa.Column("request_id", sa.String(length=16), nullable=False),
-        sa.Column("leased_until", UtcDateTime, nullable=True),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
+        *_traced(),
         sa.Column("sent_at", UtcDateTime, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["connection_id"], ["connections.id"], name=op.f("fk_tasks_connection_id_connections")
-        ),
-        sa.ForeignKeyConstraint(
-            ["export_id"], ["exports.id"], name=op.f("fk_tasks_export_id_exports")
-        ),
+        _refers("tasks", "connection_id", "connections"),
+        _refers("tasks", "export_id", "exports"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
     )
-    op.create_index(op.f("ix_tasks_connection_id"), "tasks", ["connection_id"], unique=False)
-    op.create_index(op.f("ix_tasks_due_at"), "tasks", ["due_at"], unique=False)
-    op.create_index(op.f("ix_tasks_export_id"), "tasks", ["export_id"], unique=False)
+    op.create_index(op.f("ix_tasks_connection_id"), "tasks", ["connection_id"])
+    op.create_index(op.f("ix_tasks_due_at"), "tasks", ["due_at"])
+    op.create_index(op.f("ix_tasks_export_id"), "tasks", ["export_id"])
     _partial(
         "ix_tasks_open",
         "tasks",
