@@ -30,6 +30,7 @@ from services.store.tables import (
     Export,
     Grant,
     InvoiceHeader,
+    Match,
     Notice,
     Payment,
     Schedule,
@@ -200,10 +201,10 @@ async def set_back(session: AsyncSession, now: datetime, by: timedelta) -> None:
         await session.execute(held.values(due_at=latest, leased_until=latest))
         await _sooner(session, table, table.due_at, now, by)
     await _sooner(session, Schedule, Schedule.held_until, now, by)
-    for past in (Export, Payment, Task, Connection):
+    for past in (Export, Payment, Task, Match, Connection):
         columns: Mapping[str, Any] = inspect(past).columns  # type: ignore[attr-defined]
         for name, column in columns.items():
-            if name.endswith("_at") and name != "due_at":
+            if name.endswith(("_at", "_since")) and name != "due_at":
                 await session.execute(update(past).where(column > now).values({name: now}))
     await session.execute(
         update(Grant).where(Grant.lease_until > latest).values(lease_until=latest)

@@ -8,6 +8,7 @@ from sandbox.paymo.model import Invoice
 from services.export.forms import ExportForm
 from services.model.actions import Action
 from services.model.export import Colour
+from services.store import upkeep
 from tests.services.beside import held
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import bridge_of
@@ -200,6 +201,27 @@ async def test_the_form_says_why_the_account_is_selected(bridge: Bridge) -> None
     reasons += [(await bridge.form_for(each)).account_reason for each in ("INV-2", "INV-3")]
 
     assert reasons == ["the only one with 15%", "used before", "used in the last export"]
+
+
+async def test_a_choice_made_while_the_clock_was_days_ahead_gives_way_to_the_next(
+    bridge: Bridge,
+) -> None:
+    acme = bridge.paymo.company.add_client("Acme Ltd")
+    for number in ("INV-1", "INV-2", "INV-3"):
+        bridge.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100")], tax=15)
+    first, second = (bridge.xero.books.add_contact(name) for name in ("Acme Ltd", "Acme Group"))
+    bridge.clock.turn(days=3)
+    await bridge.run()
+    await bridge.export_it("INV-1", contact_id=first.contact_id)
+    bridge.clock.turn(days=-3)
+    async with bridge.database.sessions.begin() as session:
+        await upkeep.set_back(session, bridge.clock(), timedelta(days=3))
+    bridge.clock.turn(minutes=1)
+    await bridge.export_it("INV-2", contact_id=second.contact_id)
+
+    contact = (await bridge.form_for("INV-3")).contact
+    assert contact is not None
+    assert contact.text == "Acme Group"
 
 
 async def _prepared(bridge: Bridge) -> ExportForm:
