@@ -136,7 +136,7 @@ DELETION = Policy((*_SHORT, 300), 288, disconnected=Then.WAIT, refused=Then.RETR
 MIRROR = Policy((60,), refused=Then.RETRY)
 # Paymo's webhooks; from the third try on once an hour, and status says so. Without them the app
 # asks every few minutes anyway.
-HOOK = Policy((60, 60, 3600), 3)
+HOOK = Policy((20, 100, 3600), 3)
 # A message in a channel; about two hours. It is kept, and the log has it.
 NOTICE = Policy((*_SHORT, 60, 300), 32, refused=Then.RETRY, least=timedelta(seconds=1))
 # A card that is out of date; the next event draws it again.

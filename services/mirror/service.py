@@ -103,25 +103,26 @@ class MirrorService(ScheduledStep):
                 is_broken = await mark_broken(session, connection.id, refusal, self.now())
             outcome.put_off(_XERO_EVERY if is_broken else _SOON, str(refusal))
         except _Waits as refusal:
-            outcome.problems.append(str(refusal))
+            outcome.wait_for(refusal.until - self.now(), str(refusal))
         except ServiceError as refusal:
             outcome.put_off(_AFTER_TROUBLE, str(refusal))
             log.warning("mirror_failed", connection=connection.id, refusal=refusal)
 
     async def _keep_hooks(self, connection: Connection) -> dict[str, Any]:
         """Keep Paymo's webhooks; what does not pass is tried less often, and still said."""
-        wait = self.hooks_waits.get(connection.id, _Wait())
-        if wait.until is not None and self.now() < wait.until:
-            raise _Waits(wait.reason)
+        wait = self.hooks_waits.get(connection.id, _Wait(self.now()))
+        if self.now() < wait.until:
+            raise _Waits(wait)
         try:
             await Hooks(self.database, self.paymo, self.webhook_address, self.now).keep(connection)
         except (StillUnderWay, Unavailable) as refusal:
             tries = wait.tries + 1
             until = self.now() + HOOK.pause_after(tries)
-            self.hooks_waits[connection.id] = _Wait(tries, until, str(refusal))
-            if HOOK.is_over(tries):
-                raise _Waits(str(refusal)) from refusal
-            raise
+            if isinstance(refusal, StillUnderWay):
+                until = refusal.until
+            self.hooks_waits[connection.id] = wait = _Wait(until, tries, str(refusal))
+            log.warning("mirror_failed", connection=connection.id, refusal=refusal)
+            raise _Waits(wait) from refusal
         self.hooks_waits.pop(connection.id, None)
         return {}
 
@@ -252,15 +253,20 @@ class MirrorService(ScheduledStep):
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
-    """How often something was tried, until when it waits, and why."""
+    """Until when something isn't tried again, how often it was, and why."""
 
+    until: datetime
     tries: int = 0
-    until: datetime | None = None
     reason: str = ""
 
 
 class _Waits(ServiceError):
-    """A side's own pause between tries: it is shown, and changes no other pause."""
+    """A side's own pause between tries: it is shown, and lengthens no other pause."""
+
+    def __init__(self, wait: _Wait) -> None:
+        """Keep until when it waits."""
+        super().__init__(wait.reason)
+        self.until = wait.until
 
 
 @dataclass(slots=True)
@@ -275,6 +281,11 @@ class _Outcome:
     def put_off(self, pause: timedelta, why: str) -> None:
         """Come again after this long; of two pauses the longer one counts, as a limit's must."""
         self.pause = max(self.pause, pause) if self.problems else pause
+        self.problems.append(why)
+
+    def wait_for(self, pause: timedelta, why: str) -> None:
+        """Come again that soon, unless something else asked for a pause."""
+        self.pause = self.pause if self.problems else min(self.pause, pause)
         self.problems.append(why)
 
 

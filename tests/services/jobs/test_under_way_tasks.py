@@ -226,7 +226,7 @@ async def test_a_webhook_that_a_killed_worker_registered_is_there_once(
         await start_anew(other)
         assert len(bridge.paymo.calls("POST", "/hooks$")) == 1
         await first.arrive(lambda: bridge.paymo.company.hooks)
-        bridge.clock.turn(minutes=2)
+        bridge.clock.turn(seconds=25)
         await other.run()
     patterns = sorted(each.event for each in bridge.paymo.company.hooks.values())
     assert patterns == ["*.Invoice", "*.InvoicePayment"]

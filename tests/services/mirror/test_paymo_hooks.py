@@ -136,13 +136,22 @@ async def test_nothing_is_registered_where_paymo_cannot_reach_the_program(
     assert found == []
 
 
-async def test_hooks_whose_answers_were_lost_are_adopted(database: Database) -> None:
+@pytest.mark.parametrize("is_hinted", [False, True])
+async def test_hooks_whose_answers_were_lost_are_adopted_soon(
+    database: Database, *, is_hinted: bool
+) -> None:
+    """Within half a minute, also where somebody has the lists copied before that."""
     bridge = await Bridge.open(database)
     bridge.mirror = replace(bridge.mirror, webhook_address="https://bot.example/webhooks/paymo")
     bridge.paymo.faults.add(method="POST", path="/hooks$", hang_up="after")
-    for _ in range(3):
-        bridge.clock.turn(minutes=5)
-        await bridge.run()
+    bridge.clock.turn(minutes=5)
+    await bridge.run()
+    bridge.clock.turn(seconds=10)
+    if is_hinted:
+        await bridge.change(mirror_due_at=bridge.clock())
+    await bridge.run()
+    bridge.clock.turn(seconds=15)
+    await bridge.run()
     hooks = list(bridge.paymo.company.hooks.values())
     row = await bridge.connection()
     await bridge.close()
