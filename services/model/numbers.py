@@ -42,11 +42,7 @@ def cleaned(text: str) -> str:
     """The number without what was pasted around it: one kind of dash, digit and letter."""
     unlinked = _LINK.sub(lambda link: link[2] or link[1], text)
     plain = unicodedata.normalize("NFKC", spaced(unlinked))
-    one_kind = "".join(_one_kind(char) for char in _DASHES.sub("-", spaced(plain)))
-    former = ""
-    while former != one_kind:
-        former, one_kind = one_kind, _bare(one_kind).removeprefix("#").strip("-")
-    return one_kind
+    return _bare("".join(_one_kind(char) for char in _DASHES.sub("-", spaced(plain))), "#-", "-")
 
 
 def mentioned(text: str) -> tuple[tuple[tuple[str, str], list[str]], ...]:
@@ -64,10 +60,17 @@ def _label(link: re.Match[str]) -> str:
     return f" {link[2] or link[1]} "
 
 
-def _bare(text: str) -> str:
-    """The text without the quotes, brackets and stops around it."""
-    inner = [place for place, char in enumerate(text) if not _is_edge(char)]
-    return text[inner[0] : inner[-1] + 1] if inner else ""
+def _bare(text: str, before: str = "", after: str = "") -> str:
+    """The text without quotes, brackets and stops around it, and these before and after it.
+
+    Each end is read once: a message may be all edges, and everybody else waits meanwhile.
+    """
+    start, end = 0, len(text)
+    while start < end and (text[start] in before or _is_edge(text[start])):
+        start += 1
+    while start < end and (text[end - 1] in after or _is_edge(text[end - 1])):
+        end -= 1
+    return text[start:end]
 
 
 def _is_edge(char: str) -> bool:

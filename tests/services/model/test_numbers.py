@@ -1,5 +1,6 @@
 """Numbers as people paste them and phones type them."""
 
+import time
 from decimal import Decimal
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services import money
-from services.model.numbers import amount, cleaned, core, fitting, parts
+from services.model.numbers import amount, cleaned, core, fitting, mentioned, parts
 from tests.properties import tried
 
 # Of the others, 1.956 may be a thousand as well.
@@ -77,6 +78,15 @@ def test_cleaning_twice_is_cleaning_once(number: str) -> None:
 def test_a_number_that_exists_is_found_by_itself(text: str, number: str) -> None:
     assert cleaned(cleaned(text)) == cleaned(text)
     assert not parts(number) or number in fitting(number, [number, text])
+
+
+@pytest.mark.parametrize("edges", ["#-", "-#'", "#", "((", "<#>"])
+def test_the_longest_message_of_nothing_but_edges_is_read_at_once(edges: str) -> None:
+    text = (edges * 40_000)[:40_000]
+    before = time.process_time()
+
+    assert (cleaned(text), mentioned(f"{text}1")) == ("", (((" 1", "1"), ["1"]),))
+    assert time.process_time() - before < 5
 
 
 @given(
