@@ -160,12 +160,15 @@ def init(*, socket_mode: bool | None, **options: str) -> None:
     something is malformed.
     """
     given = {name.upper(): each.strip() for name, each in options.items() if each.strip()}
-    filling = Setup(given, socket_mode)
     try:
+        filling = Setup(given, socket_mode)
         is_taken = filling.fill_in()
     except SettingsError as error:
         click.echo(str(error), err=True)
         raise click.exceptions.Exit(_USAGE) from None
+    except OSError as error:
+        click.echo(f"Can't write {error.filename}: {error.strerror}.", err=True)
+        raise click.exceptions.Exit(1) from None
     if missing := filling.missing():
         click.echo(f"Still missing: {'; '.join(missing)}.", err=True)
         click.echo("Next: fill that in, then run paymo-xero init again.")

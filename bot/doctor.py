@@ -22,16 +22,17 @@ from bot.telemetry import Metrics
 from bot.wiring import Remote, now, open_health, open_remote
 from handlers.blocks import render_plain
 from handlers.slack import TROUBLE, code_of
-from services.clients.tokens import TokenSet
+from services.clients.tokens import SILENT, TokenSet
 from services.errors import NotConnected, ServiceError
 from services.notices.health import Concern, HealthService
-from services.store.engine import CannotOpen, Database, connect, file_of
+from services.store.engine import CannotOpen, Database, Session, connect, file_of
 from services.store.tables import Base
 from services.store.types import Secret
 from services.store.upkeep import find_revision, is_current
 
 _PATIENCE = 20  # seconds for each check
 _NOT_A_TOKEN = "doctor"  # noqa: S105 - the point is that nobody accepts it
+_NETWORK = "Check the network and its proxies."
 _NOWHERE = "sqlite+aiosqlite://"  # in memory
 _MIGRATE = "Run paymo-xero migrate, or start paymo-xero serve, which does it."
 CREDENTIALS = frozenset({"encryption_keys", "Slack", "Xero"})  # the checks that try what was given
@@ -153,23 +154,28 @@ class Patient:
         return "PostgreSQL answers" if self.database.is_postgres else "SQLite answers"
 
     async def _migrations(self) -> str:
-        try:
-            async with self.database.sessions() as session:
-                if await is_current(session):
-                    return "newest"
-                revision = await find_revision(session)
-        except (SQLAlchemyError, OSError):
-            raise Ill(
-                "unknown while the database cannot be opened", "See the line above."
-            ) from None
+        async with self._reading() as session:
+            if await is_current(session):
+                return "newest"
+            revision = await find_revision(session)
         if revision is None:
             raise Ill("there are no tables yet", _MIGRATE, Grade.TODO)
         raise Ill(f"the database is at version {revision}, which isn't this program's", _MIGRATE)
 
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[Session]:
+        """Open a session; a database that can't be opened looks as if it had no tables."""
+        try:
+            await (await connect(self.database.engine)).close()
+            async with self.database.sessions() as session:
+                yield session
+        except (CannotOpen, SQLAlchemyError, OSError):
+            raise Ill("unknown until the database can be read", "See the lines above.") from None
+
     async def _keys(self) -> str:
         count = f"{len(self.settings.keys)} given"
         try:
-            async with self.database.sessions() as session:
+            async with self._reading() as session:
                 if await find_revision(session) is None:
                     return f"{count}; nothing is stored yet"
                 for table in Base.metadata.sorted_tables:
@@ -181,8 +187,6 @@ class Patient:
                 "some secrets were encrypted with a key that ENCRYPTION_KEYS does not hold",
                 "Put that key back at the end of the list.",
             ) from None
-        except (SQLAlchemyError, OSError):
-            raise Ill("unknown until the database is migrated", "See the lines above.") from None
         return f"{count}; all stored secrets can be read"
 
     async def _slack(self) -> str:
@@ -250,23 +254,21 @@ class Patient:
             return "answers and knows the app"
         except ServiceError as refusal:
             cure = "Check XERO_CLIENT_ID and XERO_CLIENT_SECRET at developer.xero.com."
+            cure = _NETWORK if str(refusal) == SILENT else cure
             raise Ill(str(refusal).rstrip("."), cure) from None
         return "answers"
 
     async def _concern(self, concern: Concern) -> str:
         """Return which connections have this early warning."""
         health = open_health(self.settings, self.database)
-        try:
-            is_disk = concern is Concern.DISK
-            said = list(health.disk().values()) if is_disk else await self._said(health, concern)
-        except (SQLAlchemyError, OSError):
-            raise Ill("unknown until the database can be read", "See the lines above.") from None
+        is_disk = concern is Concern.DISK
+        said = list(health.disk().values()) if is_disk else await self._said(health, concern)
         if said:
             raise Ill(" ".join(said).rstrip("."), "", Grade.WARN)
         return "no warning"
 
     async def _said(self, health: HealthService, concern: Concern) -> list[str]:
-        async with self.database.sessions() as session:
+        async with self._reading() as session:
             found = await health.found(session) if await is_current(session) else []
         return [
             f"{connection.organisation_name or 'Xero'}: {concerns[concern]}"
@@ -280,5 +282,5 @@ class Patient:
         except NotConnected:
             return "answers"
         except ServiceError as refusal:
-            raise Ill(str(refusal).rstrip("."), "Check the network and its proxies.") from None
+            raise Ill(str(refusal).rstrip("."), _NETWORK) from None
         return "answers"

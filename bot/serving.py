@@ -162,7 +162,8 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server((host, port), family=family, backlog=_LONGEST_LINE)
     except OSError as error:
-        raise CannotListen(f"Cannot listen at {host}:{port}: {error.strerror}") from error
+        reason = (error.strerror or "").partition(" (while ")[0]  # what follows repeats the address
+        raise CannotListen(f"Cannot listen at {host}:{port}: {reason}") from error
     with listener:
         # Connections inherit it. Else an answer's body waits until Slack has confirmed its head.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

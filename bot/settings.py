@@ -1,5 +1,6 @@
 """The program's settings, from the environment or from `.env`; the environment wins."""
 
+import io
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -15,7 +16,9 @@ from sqlalchemy.exc import ArgumentError
 
 _ENV = Path(".env")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_DATABASES = {"sqlite", "postgresql", "postgres"}
+_DRIVERS = {"sqlite", "sqlite+aiosqlite", "postgresql", "postgres", "postgresql+asyncpg"}
+# What both of PostgreSQL's drivers understand.
+_OPTIONS = ("host", "passfile", "port", "sslmode", "ssl", "target_session_attrs")
 _SQLITE = "sqlite+aiosqlite:///paymo-xero.db"
 _ENCODING = re.compile(r"[!-~]+")
 _MAIL = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
@@ -48,10 +51,18 @@ class SecretText:
 
 def _address(value: str) -> str:
     """Accept an http or https address; the slash at its end does not matter."""
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    if not _is_address(value):
         raise ValueError("must be an address that starts with http:// or https://")
     return value.rstrip("/")
+
+
+def _is_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        is_whole = parts.port != 0 and bool(parts.hostname) and not re.search(r"\s", value)
+    except ValueError:  # which quotes it
+        return False
+    return is_whole and parts.scheme in {"http", "https"} and not (parts.query or parts.fragment)
 
 
 def _slack_address(value: str) -> str:
@@ -61,22 +72,29 @@ def _slack_address(value: str) -> str:
 
 def _database(value: str) -> SecretText:
     try:
-        name = make_url(value).get_backend_name()
-    except ArgumentError:
-        name = ""
-    if name not in _DATABASES:
-        raise ValueError("must be sqlite+aiosqlite:///file or postgresql+asyncpg://…")
+        made = make_url(value)
+    except (ArgumentError, ValueError):  # the latter quotes what it takes for a port
+        made = None
+    if made is None or made.drivername not in _DRIVERS:
+        raise ValueError(
+            "must be sqlite+aiosqlite:///file or postgresql+asyncpg://…; in a password write @ as "
+            "%40 and % as %25"
+        )
+    if made.get_backend_name() != "sqlite" and not made.query.keys() <= set(_OPTIONS):
+        raise ValueError(f"may have no options but {', '.join(_OPTIONS)}")
     return SecretText(value)
 
 
 def _keys(value: str) -> SecretText:
-    for key in _split(value):
-        try:
-            Fernet(key)
-        except ValueError:
-            raise ValueError(
-                "must be keys that `paymo-xero generate-key` printed, with commas between them"
-            ) from None
+    keys = _split(value)
+    try:
+        are_keys = all(Fernet(key) for key in keys) and (keys or not value)
+    except ValueError:
+        are_keys = False
+    if not are_keys:
+        raise ValueError(
+            "must be keys that `paymo-xero generate-key` printed, with commas between them"
+        )
     return SecretText(value)
 
 
@@ -166,7 +184,7 @@ class Settings:
 
         Raises `SettingsError` with everything that is wrong.
         """
-        named = dotenv_values(file, encoding="utf-8") if file is not None else {}
+        named = read_file(file) if file is not None else {}
         found = {**_from(named), **_from(os.environ), **(given or {})}
         problems, values = _missing(found), {}
         for name, hint in get_type_hints(cls, include_extras=True).items():
@@ -222,9 +240,20 @@ def _from(source: Mapping[str, str | None]) -> dict[str, str | _NoFile]:
 
 def _content(path: str) -> str | _NoFile:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         return _NoFile(getattr(error, "strerror", None) or "isn't text")
+
+
+def read_file(file: Path) -> dict[str, str | None]:
+    """Return what a `.env` says; `$` means itself, as under systemd.
+
+    Raises `SettingsError` where it can't be read.
+    """
+    text = _content(str(file)) if file.exists() else ""
+    if isinstance(text, _NoFile):
+        raise SettingsError([f"- {file}: {text.reason}"])
+    return dotenv_values(stream=io.StringIO(text), interpolate=False)
 
 
 def _missing(found: Mapping[str, str | _NoFile]) -> list[str]:

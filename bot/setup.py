@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
-from dotenv import dotenv_values
 
-from bot.settings import Settings, SettingsError, generate_key
+from bot.settings import Settings, SettingsError, generate_key, read_file
 
 _ENV, _MANIFEST = Path(".env"), Path("manifest.yml")
 _OWN_MANIFEST = Path("manifest.local.yml")  # in a checkout, which git ignores
@@ -149,7 +148,7 @@ class Setup:
         if not self.fresh:
             return
         _require_well_formed(self.fresh)
-        lines = _ENV.read_text(encoding="utf-8").splitlines() if _ENV.exists() else []
+        lines = _ENV.read_text(encoding="utf-8-sig").splitlines() if _ENV.exists() else []
         names = {f"{name}=" for name in self.fresh}
         kept = [each for each in lines if _assigned(each) not in names]
         added = [f"{name}={_quoted(value)}" for name, value in self.fresh.items()]
@@ -203,7 +202,7 @@ def _require_well_formed(values: Mapping[str, str]) -> None:
 
 
 def _values() -> dict[str, str]:
-    return {name: value or "" for name, value in dotenv_values(_ENV).items()}
+    return {name: value or "" for name, value in read_file(_ENV).items()}
 
 
 def _assigned(line: str) -> str:

@@ -38,7 +38,7 @@ _POLLS = 600
 _LONGEST_LIFE = 24 * 60 * 60  # seconds; Xero's tokens live for half an hour
 _GONE = f"Xero no longer accepts our connection. Connect Xero again with {Typed(Command.CONNECT)}."
 _FORM = "application/x-www-form-urlencoded;charset=UTF-8"
-_SILENT = "Xero's sign-in service didn't answer. Try again later."
+SILENT = "Xero's sign-in service didn't answer. Try again later."
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +113,23 @@ class XeroOAuth:
         body, _ = prepare_revoke_token_request(tokens.refresh_token)
         response = await self._post("/connect/revocation", body)
         if response.is_server_error:
-            raise Unavailable(_SILENT)
+            raise Unavailable(SILENT)
 
     async def _ask(self, grant: str, limit: timedelta = CALL_LIMIT) -> TokenSet:
         response = await self._post("/connect/token", grant, limit)
         try:
             told = msgspec.json.decode(response.content)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Unavailable(_SILENT) from error
+            raise Unavailable(SILENT) from error
         if response.is_server_error or not isinstance(told, dict):
-            raise Unavailable(_SILENT)
+            raise Unavailable(SILENT)
         if "error" in told:
             if told["error"] == "invalid_grant":
                 raise NotConnected(_GONE, system="Xero")
             raise Unavailable(f"Xero's sign-in service refused: {told['error']}.")
         token = _PAIR.row(told)
         if isinstance(token, LeftOut):
-            raise Unavailable(_SILENT)
+            raise Unavailable(SILENT)
         lasts = timedelta(seconds=min(max(token.expires_in, 0), _LONGEST_LIFE))
         return TokenSet(
             access_token=token.access_token,
@@ -150,7 +150,7 @@ class XeroOAuth:
                 app = httpx.BasicAuth(self.client_id, self.client_secret)
                 return await client.post(self.identity_url + path, content=form, auth=app)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-            raise Unavailable(_SILENT) from error
+            raise Unavailable(SILENT) from error
 
 
 class _Pair(msgspec.Struct):
@@ -248,7 +248,7 @@ class Tokens:
                 if await self.vault.claim(grant_id, tokens.version):
                     return await self._refresh(grant_id, tokens)
                 await self.sleep(_POLL)
-        raise Unavailable(_SILENT)
+        raise Unavailable(SILENT)
 
     async def _refresh(self, grant_id: int, tokens: TokenSet) -> str:
         try:

@@ -109,26 +109,27 @@ def keep_private(url: str) -> None:
 
 
 class CannotOpen(Exception):
-    """The database isn't there, or refuses us."""
+    """The database isn't there, or refuses us: why, and what to do."""
 
-    action = "Check the address, the password and that the database runs."
-
-    def __init__(self, error: Exception) -> None:
-        """Say so, and what to do."""
+    def __init__(self, error: Exception, file: Path | None) -> None:
+        """Say both in one text, too."""
         inner = getattr(error, "orig", None) or error
         self.why = f"DATABASE_URL cannot be opened ({type(inner.__cause__ or inner).__name__})"
+        self.action = "Check the address, the password and that the database runs."
+        if file:
+            self.action = f"Check that {file.absolute()} is a SQLite database that we may write to."
         super().__init__(f"{self.why}. {self.action}")
 
 
 async def connect(engine: AsyncEngine) -> AsyncConnection:
     """Return an open connection. Raises `CannotOpen`."""
+    file = file_of(engine.url)
     try:
-        if file := file_of(engine.url):
-            # Where SQLite can't open it, aiosqlite's thread speaks to a loop that has ended.
+        if file:  # where SQLite can't open it, aiosqlite's thread speaks to a loop that has ended
             file.open("r+b").close()
         return await engine.connect()
     except (SQLAlchemyError, OSError) as error:
-        raise CannotOpen(error) from error
+        raise CannotOpen(error, file) from error
 
 
 def create_engine(url: str, **options: Any) -> AsyncEngine:

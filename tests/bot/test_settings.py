@@ -179,6 +179,13 @@ def test_no_secret_shows_in_the_settings_or_in_a_refusal(monkeypatch: pytest.Mon
     assert os.environ["ENCRYPTION_KEYS"].startswith(KEY)
 
 
+ADDRESS = "must be an address that starts with http:// or https://"
+DATABASE = (
+    "must be sqlite+aiosqlite:///file or postgresql+asyncpg://…; in a password write @ as %40 and "
+    "% as %25"
+)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
@@ -188,14 +195,54 @@ def test_no_secret_shows_in_the_settings_or_in_a_refusal(monkeypatch: pytest.Mon
         ("LOG_FORMAT", "xml", "must be one of console, json"),
         ("HOST", " ", "must not be empty"),
         ("SUPPORT_EMAIL", "call me", "must be an e-mail address, such as help@example.com"),
+        ("PUBLIC_URL", "https://app.example:99999", ADDRESS),
+        ("PUBLIC_URL", "https://[app.example", ADDRESS),
+        ("PUBLIC_URL", "https://app example", ADDRESS),
+        (
+            "ENCRYPTION_KEYS",
+            ",",
+            "must be keys that `paymo-xero generate-key` printed, with commas between them",
+        ),
+        ("DATABASE_URL", "postgresql+psycopg2://me@host/name", DATABASE),
+        ("DATABASE_URL", "postgresql://me:hunt@er:2@host/name", DATABASE),
+        (
+            "DATABASE_URL",
+            "postgresql://me@host/name?sslmode=require&channel_binding=require",
+            "may have no options but host, passfile, port, sslmode, ssl, target_session_attrs",
+        ),
     ],
 )
 def test_what_is_malformed_is_told_with_what_fits(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
 ) -> None:
-    put(monkeypatch, **NEEDED, **{name: value})
+    put(monkeypatch, **(NEEDED | {name: value}))
 
     assert problems() == [f"- {name}: {told}"]
+
+
+def test_a_file_is_read_as_editors_write_it_and_taken_literally(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With a mark of its encoding, line ends of Windows, and settings that are given twice."""
+    (tmp_path / "key").write_text(KEY, encoding="utf-8-sig")
+    lines = ["PORT=9001", "# mine", 'XERO_CLIENT_SECRET="a${HOME}b$c" # theirs', "PORT = 9002"]
+    lines.append(f"ENCRYPTION_KEYS_FILE={tmp_path / 'key'}")
+    (tmp_path / ".env").write_text("\r\n".join(lines), encoding="utf-8-sig", newline="")
+    put(monkeypatch, **(NEEDED | {"XERO_CLIENT_SECRET": "", "ENCRYPTION_KEYS": ""}))
+
+    settings = Settings.read()
+
+    assert (settings.port, settings.keys) == (9002, [KEY])
+    assert settings.xero_client_secret.get_secret_value() == "a${HOME}b$c"
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# café", encoding="latin-1")
+    assert problems() == ["- .env: isn't text"]
+
+    (tmp_path / ".env").unlink()
+    (tmp_path / ".env").mkdir()
+    assert problems() == ["- .env: Is a directory"]
 
 
 def test_settings_are_read_as_people_write_them(

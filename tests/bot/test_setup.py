@@ -20,7 +20,7 @@ from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
 from sandbox.slack import SlackWorld
 from sandbox.xero import XeroWorld
-from tests.bot.program import ROOT, Ended, environment, run
+from tests.bot.program import NEEDED, ROOT, Ended, environment, run
 from tests.databases import KEY
 from tests.skips import SHARED
 
@@ -262,6 +262,32 @@ async def test_the_doctor_is_right_before_the_first_start_and_makes_nothing(
     failed = [each for each in json.loads(lost.out)["checks"] if each["status"] == "fail"]
     assert [each["name"] for each in failed] == ["database"]
     assert all(each["action"] for each in failed)
+
+
+async def test_what_cannot_be_written_or_read_is_told_with_where(tmp_path: Path) -> None:
+    (tmp_path / ".env.new").mkdir()
+    unwritten = await run(tmp_path, "init")
+    (tmp_path / ".env").write_bytes(b"# caf\xe9\n")
+    unread = await run(tmp_path, "init")
+
+    assert unwritten.status == 1
+    assert unwritten.err.startswith(f"Can't write {tmp_path}/.env.new: ")
+    assert (unread.status, unread.err.splitlines()[1:]) == (2, ["- .env: isn't text"])
+
+
+async def test_the_doctor_knows_nothing_of_a_database_that_it_cannot_open(
+    tmp_path: Path, world: dict[str, str]
+) -> None:
+    (tmp_path / "paymo-xero.db").write_text("something else " * 99)
+    away = {"SLACK_BOT_TOKEN": world["bot"], "XERO_IDENTITY_URL": "http://127.0.0.1:9"}
+    told = await run(tmp_path, "doctor", "--json", **{**NEEDED, **places(world), **away})
+
+    assert told.status == 1
+    found = {each["name"]: each for each in json.loads(told.out)["checks"]}
+    assert f"{tmp_path / 'paymo-xero.db'} is a SQLite database" in found["database"]["action"]
+    for name in ("migrations", "encryption_keys", "token"):
+        assert found[name]["message"] == "unknown until the database can be read"
+    assert found["xero"]["action"] == "Check the network and its proxies."
 
 
 async def test_the_doctor_tells_a_program_what_is_missing(tmp_path: Path) -> None:
