@@ -8,8 +8,11 @@ import pytest
 
 from sandbox.paymo import Invoice
 from sandbox.xero.model import Invoice as XeroInvoice
+from services.model.jobs import Job
 from services.store.engine import Database
+from services.store.tables import AuditEntry, Export, Task
 from tests.services.bridge import Bridge, Builder, prepared
+from tests.services.store_seeds import rows_of
 
 
 def bridge_of(build: Builder) -> Any:
@@ -22,6 +25,11 @@ def bridge_of(build: Builder) -> Any:
         await made.close()
 
     return opened
+
+
+def acme(*numbers: str) -> Builder:
+    """Return what builds a connected pair with Acme Ltd and these invoices of 115.00 in Paymo."""
+    return lambda database: Bridge.with_acme(database, *numbers)
 
 
 def exported(count: int, *, spare: int = 0) -> Builder:
@@ -41,6 +49,24 @@ def exported(count: int, *, spare: int = 0) -> Builder:
         return await prepared(database, ("exported", str(count), *numbers), build)
 
     return copied
+
+
+async def row(bridge: Bridge) -> Export:
+    """Return the only export."""
+    (export,) = await bridge.exports()
+    return export
+
+
+async def audited(bridge: Bridge, what: str) -> list[AuditEntry]:
+    """Return who did this, in order."""
+    found = await rows_of(bridge.database, AuditEntry)
+    return [each for each in found if each.what == what]
+
+
+async def comparisons(bridge: Bridge) -> list[Task]:
+    """Return every comparison that was asked for, in order."""
+    found = await rows_of(bridge.database, Task)
+    return [each for each in found if each.job is Job.RECONCILE]
 
 
 def in_paymo(bridge: Bridge, number: str = "INV-1") -> Invoice:

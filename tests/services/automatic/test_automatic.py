@@ -16,10 +16,10 @@ from services.model.jobs import Job, TaskState
 from services.settings.service import SettingsService
 from services.store import upkeep
 from services.store.engine import Database
-from services.store.tables import AuditEntry, Task
+from services.store.tables import Task
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, Deaf, built_once, reply_to
-from tests.services.fixtures import bridge_of
+from tests.services.fixtures import audited, bridge_of
 
 pytestmark = SQLITE_ALONE
 
@@ -88,13 +88,6 @@ async def told(bridge: Bridge, kind: str) -> list[dict[str, Any]]:
     return [facts for each, facts in await bridge.notices() if each == kind]
 
 
-async def audit(bridge: Bridge, what: str) -> list[AuditEntry]:
-    """Return who did what."""
-    async with bridge.database.sessions() as session:
-        named = select(AuditEntry).where(AuditEntry.what == what).order_by(AuditEntry.id)
-        return list(await session.scalars(named))
-
-
 async def test_c37_it_can_be_switched_on_only_after_three_clean_exports_by_hand(
     bridge: Bridge,
 ) -> None:
@@ -112,7 +105,7 @@ async def test_c37_it_can_be_switched_on_only_after_three_clean_exports_by_hand(
     await service.save(ANNA, replace(form, auto_export="on"))
 
     assert (await service.open(ANNA)).auto_export == "on"
-    (act,) = await audit(bridge, "settings_changed")
+    (act,) = await audited(bridge, "settings_changed")
     assert (act.user_id, act.after["auto_export"]) == ("U1", "on")
 
 
@@ -130,7 +123,7 @@ async def test_what_is_sent_and_certain_goes_once_and_on_the_owners_order(bridge
     await bridge.look()
 
     assert in_xero(bridge) == ["INV-1"]
-    (act,) = [each for each in await audit(bridge, "exported") if not each.user_id]
+    (act,) = [each for each in await audited(bridge, "exported") if not each.user_id]
     assert act.after["on_order_of"] == "U1"
     facts = (await told(bridge, "invoice_exported"))[-1]
     assert (facts["number"], facts["by"], facts["on_order_of"]) == ("INV-1", "", "U1")
@@ -244,7 +237,7 @@ async def test_what_is_uncertain_is_asked_about_once_and_not_exported(
     assert facts["number"] == "INV-1"
     assert reason in facts["reason"]
     assert in_xero(bridge) == []
-    (act,) = await audit(bridge, "auto_export_asked")
+    (act,) = await audited(bridge, "auto_export_asked")
     assert act.user_id == ""
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from decimal import Decimal
 
 import pytest
@@ -14,10 +14,10 @@ from sandbox.serving import Seen
 from services.clients.paymo import PaymoClient
 from services.clients.xero import XeroClient
 from services.model.export import NEW_CONTACT
-from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services import batching
 from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.fixtures import acme, bridge_of
 from tests.services.prepared import KEY
 from tests.skips import SHARED
 
@@ -53,11 +53,7 @@ def paymo_spec() -> OpenAPI:
     return OpenAPI.from_file_path(str(SPECS / "paymo.yaml"))
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    made = await Bridge.with_acme(database, "INV-1", "INV-2", "INV-3", "INV,4", "INV-5")
-    yield made
-    await made.close()
+bridge = bridge_of(acme("INV-1", "INV-2", "INV-3", "INV,4", "INV-5"))
 
 
 def check(spec: OpenAPI, host: str, asked: Iterable[Seen]) -> set[tuple[str, str]]:

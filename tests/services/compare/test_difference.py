@@ -1,6 +1,5 @@
 """An invoice that Xero states otherwise than Paymo: loud, then undone or accepted, and paid."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
 
@@ -10,22 +9,16 @@ from services.errors import AlreadyRequested
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState, PaymentState
 from services.store import audit
-from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, reply_to
-from tests.services.fixtures import paid
+from tests.services.fixtures import acme, bridge_of, paid
 
 DAY = date(2026, 11, 20)
 
 pytestmark = SQLITE_ALONE
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    """A connected pair with one invoice of 115.00 in Paymo."""
-    made = await Bridge.with_acme(database, "INV-1")
-    yield made
-    await made.close()
+bridge = bridge_of(acme("INV-1"))
 
 
 async def differ(bridge: Bridge, by: str) -> int:

@@ -17,27 +17,14 @@ from services.model.jobs import Job
 from services.model.people import Person, Role
 from services.model.wording import Member
 from services.store import connections
-from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge, built_once, reply_to
-from tests.services.fixtures import bridge_of
+from tests.services.bridge import ANNA, BEN, Bridge, reply_to
+from tests.services.fixtures import acme, bridge_of
 
 pytestmark = SQLITE_ALONE
 
 
-@built_once
-async def pair(database: Database) -> Bridge:
-    """A connected pair with one client that is in Xero."""
-    made = await Bridge.open(database)
-    made.xero.books.add_contact("Acme Ltd", email="pay@acme.example")
-    acme = made.paymo.company.add_client("ACME Ltd.", email="pay@acme.example")
-    made.paymo.company.add_invoice("INV-1", acme, [("Design", "Pages", 1, "100.00")], tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
-    return made
-
-
-bridge = bridge_of(pair)
+bridge = bridge_of(acme("INV-1"))
 
 
 @pytest.fixture

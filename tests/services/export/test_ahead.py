@@ -12,21 +12,14 @@ from services.model.actions import Action
 from services.model.export import ExportState, RefusalCode
 from services.model.jobs import Job
 from services.store import matches
-from services.store.engine import Database
-from tests.services.bridge import ANNA, Bridge, Deaf, built_once, reply_to
-from tests.services.fixtures import bridge_of
+from tests.services.bridge import ANNA, Bridge, Deaf, reply_to
+from tests.services.fixtures import acme, bridge_of
 from tests.services.notebook import Notebook
 
 PUT = ("PUT", "/Invoices$")
 
 
-@built_once
-async def acme(database: Database) -> Bridge:
-    """A connected pair with an invoice of one client."""
-    return await Bridge.with_acme(database, "INV-1")
-
-
-bridge = bridge_of(acme)
+bridge = bridge_of(acme("INV-1"))
 
 
 def contact(bridge: Bridge) -> Contact:

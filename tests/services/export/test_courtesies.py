@@ -1,7 +1,5 @@
 """What is done for an export besides: it never costs the export anything, and is done once."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from sqlalchemy import select
 
@@ -10,22 +8,17 @@ from services.clients.tokens import ATTACHMENTS, SCOPES, Tokens
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.jobs import Job, TaskState
-from services.store.engine import Database
 from services.store.tables import Grant, Task
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Bridge
+from tests.services.fixtures import acme, bridge_of
 
 pytestmark = SQLITE_ALONE
 
 PATH = "/History"
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    """A connected pair with one exported invoice."""
-    made = await Bridge.with_acme(database, "INV-1")
-    yield made
-    await made.close()
+bridge = bridge_of(acme("INV-1"))
 
 
 async def annotate(bridge: Bridge, job: Job = Job.ANNOTATE) -> Task:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from sandbox.xero.model import Invoice as XeroInvoice
 from services.errors import NotAccepted, NotAllowed
@@ -15,10 +14,9 @@ from services.model.actions import Action
 from services.model.export import ExportState
 from services.model.wording import Member
 from services.store.engine import Database
-from services.store.tables import AuditEntry
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, TODAY, Bridge, built_once, reply_to
-from tests.services.fixtures import bridge_of
+from tests.services.fixtures import audited, bridge_of
 
 LOCKED = date(2026, 10, 31)
 
@@ -68,12 +66,6 @@ def in_xero(bridge: Bridge, result: ExportResult) -> XeroInvoice:
     return bridge.xero.invoices[result.xero_invoice_id]
 
 
-async def deeds(bridge: Bridge, what: str) -> list[AuditEntry]:
-    """Return what was noted."""
-    async with bridge.database.sessions() as session:
-        return list(await session.scalars(select(AuditEntry).where(AuditEntry.what == what)))
-
-
 async def refused(bridge: Bridge, number: str, **choice: Any) -> ExportResult:
     """Ask for an export that becomes impossible on its way, and return the refusal."""
     result = await bridge.export_it(number, **choice)
@@ -94,7 +86,7 @@ async def test_e21_the_owner_lets_one_invoice_go_with_a_tax_that_differs(bridge:
     made = in_xero(bridge, bridge.screen.results[-1])
     assert (made.total, made.total_tax) == (Decimal(1380), Decimal(180))
     assert made.lines[0].tax_type == "NONE"
-    [entry] = await deeds(bridge, "tax_overridden")
+    [entry] = await audited(bridge, "tax_overridden")
     assert (entry.user_id, entry.before["xero"], entry.after["paymo"]) == ("U1", "0%", "15%")
     await add(bridge, "INV-2")
     with pytest.raises(NotAccepted, match="has 0%"):

@@ -1,6 +1,5 @@
 """What Xero's refusals mean, in the words that it and its users' reports have for them."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import msgspec
@@ -10,9 +9,9 @@ from services.errors import Rejected
 from services.export.refusals import from_xero, is_taken, is_url_refused
 from services.model.actions import Action, after_a_refusal
 from services.model.export import ExportState, RefusalCode
-from services.store.engine import Database
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.fixtures import acme, bridge_of
 
 pytestmark = SQLITE_ALONE
 
@@ -89,12 +88,7 @@ MEANINGS = {
 SPELLINGS = [(name, text) for name, texts in MEANINGS.items() for text in texts]
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    """A connected pair with two invoices of a client that Xero knows."""
-    made = await Bridge.with_acme(database, "INV-1", "INV-2")
-    yield made
-    await made.close()
+bridge = bridge_of(acme("INV-1", "INV-2"))
 
 
 @pytest.mark.parametrize(("problem", "text"), SPELLINGS)

@@ -1,6 +1,5 @@
 """One answer releases every invoice that it was blocking, and follows what became of a contact."""
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
@@ -11,19 +10,14 @@ from services.export.recording import ExportResult
 from services.matching.service import MatchChoice
 from services.model.actions import Action
 from services.model.export import ExportState
-from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.fixtures import acme, bridge_of
 
 pytestmark = SQLITE_ALONE
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    """A connected pair with three invoices of one client that is in Xero."""
-    made = await Bridge.with_acme(database, "INV-1", "INV-2", "INV-3")
-    yield made
-    await made.close()
+bridge = bridge_of(acme("INV-1", "INV-2", "INV-3"))
 
 
 def acme_id(bridge: Bridge) -> str:

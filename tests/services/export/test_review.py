@@ -1,6 +1,5 @@
 """What must not happen to an export: going twice, going elsewhere, or taking over another one."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -23,21 +22,16 @@ from services.model.jobs import Job
 from services.model.people import Role
 from services.reconcile.report import Outcome
 from services.store import upkeep
-from services.store.engine import Database
 from services.store.tables import Connection
 from tests.services.bridge import ANNA, TODAY, Bridge, reply_to
+from tests.services.fixtures import acme, bridge_of
 
 # Without a number in Xero, nothing but the reference keeps an invoice from being there twice.
 LONG = "INV-2026-11-25-00000001"
 WEEK = timedelta(days=7)
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    """A connected pair with two invoices for a client that Xero knows."""
-    made = await Bridge.with_acme(database, "INV-1", LONG)
-    yield made
-    await made.close()
+bridge = bridge_of(acme("INV-1", LONG))
 
 
 async def press(bridge: Bridge, number: str) -> None:

@@ -8,10 +8,10 @@ from sandbox.serving import Fault
 from services.model.actions import Action
 from services.model.export import ExportState
 from services.store.engine import Database
-from services.store.tables import Export
 from tests.services.batching import export_all, invoices
 from tests.services.beside import beside, held, start_anew
 from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.fixtures import row
 
 PUT = ("PUT", "/Invoices$")
 CONTACT = ("PUT", "/Contacts$")
@@ -29,12 +29,6 @@ async def order(bridge: Bridge, number: str = "INV-2026-11-25-00000001", **choic
     """Ask for an export, as a person does."""
     form = await bridge.form_for(number)
     await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form, **choice), reply_to())
-
-
-async def row(bridge: Bridge) -> Export:
-    """Return the only export."""
-    (export,) = await bridge.exports()
-    return export
 
 
 def request(bridge: Bridge) -> Fault:

@@ -15,28 +15,14 @@ from services.model.wording import Amount, Member
 from services.settings.service import SettingsService
 from services.store import audit, connections
 from services.store.audit import AuditNote
-from services.store.engine import Database
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge, built_once
-from tests.services.fixtures import bridge_of
+from tests.services.bridge import ANNA, BEN, Bridge
+from tests.services.fixtures import acme, bridge_of
 
 pytestmark = SQLITE_ALONE
 
 
-@built_once
-async def pair(database: Database) -> Bridge:
-    """A connected pair with one client's two invoices."""
-    made = await Bridge.open(database)
-    made.xero.books.add_contact("Acme Ltd", email="pay@acme.example")
-    acme = made.paymo.company.add_client("ACME Ltd.", email="pay@acme.example")
-    for number in ("INV-1", "INV-2"):
-        made.paymo.company.add_invoice(number, acme, [("Design", "Pages", 1, "100.00")], tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
-    return made
-
-
-bridge = bridge_of(pair)
+bridge = bridge_of(acme("INV-1", "INV-2"))
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A failure that does not pass: it ends, it is said, and nothing that arrives late is doubled."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,11 +11,11 @@ from services.model.export import ExportState, Wish
 from services.model.invoice import InvoiceState, PaymentState
 from services.model.jobs import Job
 from services.store import exports
-from services.store.engine import Database
-from services.store.tables import Export, Task
+from services.store.tables import Task
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.batching import export_all, invoices, table
 from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.fixtures import acme, bridge_of, row
 
 pytestmark = [SQLITE_ALONE, pytest.mark.thorough]  # days go by
 
@@ -26,12 +25,7 @@ EMPTY = '{"Invoices": []}'
 OFTEN = 10_000
 
 
-@pytest.fixture
-async def bridge(database: Database) -> AsyncIterator[Bridge]:
-    """A connected pair with an invoice that goes without its number."""
-    made = await Bridge.with_acme(database, LONG)
-    yield made
-    await made.close()
+bridge = bridge_of(acme(LONG))
 
 
 async def order(bridge: Bridge) -> None:
@@ -49,12 +43,6 @@ async def hours(bridge: Bridge, count: int, *, every: int = 10) -> None:
         bridge.clock.turn(minutes=every)
         later = {Job.SWEEP: minutes % 60, Job.MIRROR: minutes % (6 * 60)}
         await bridge.run(but={job for job, left in later.items() if left})
-
-
-async def row(bridge: Bridge) -> Export:
-    """Return the only export."""
-    (export,) = await bridge.exports()
-    return export
 
 
 def fail(bridge: Bridge, method: str, path: str, status: int = 500, **more: object) -> None:

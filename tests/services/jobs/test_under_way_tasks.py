@@ -15,10 +15,11 @@ from services.model.invoice import InvoiceState
 from services.model.jobs import Job, TaskState
 from services.store import exports, schedules
 from services.store.engine import Database
-from services.store.tables import Export, Task
+from services.store.tables import Task
 from tests.services.beside import beside, held, look_now, start_anew
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.drifting import in_paymo, in_xero, open_bridge, reprice, writes
+from tests.services.fixtures import row
 from tests.services.undoing import take_back
 
 CHANGE = ("POST", "/Invoices/")
@@ -30,12 +31,6 @@ async def bridge(database: Database) -> AsyncIterator[Bridge]:
     made = await open_bridge(database)
     yield beside(made, database)
     await made.close()
-
-
-async def row(bridge: Bridge) -> Export:
-    """Return the only export."""
-    (export,) = await bridge.exports()
-    return export
 
 
 async def task(bridge: Bridge, job: Job) -> Task:

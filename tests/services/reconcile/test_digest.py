@@ -12,16 +12,16 @@ from sqlalchemy import select, update
 from services.explain.worklist import load
 from services.history.service import OwedService
 from services.model.connection import ConnectionState
-from services.model.jobs import Job, TaskState
+from services.model.jobs import TaskState
 from services.model.notice import Every, Rhythm, Topic
 from services.model.people import Role
 from services.notices.service import NoticeService, Only
 from services.reconcile.service import ask_due
 from services.store import upkeep
-from services.store.tables import Connection, Export, Subscription, Task
+from services.store.tables import Connection, Export, Subscription
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, Bridge, Deaf
-from tests.services.fixtures import bridge_of, exported, in_xero
+from tests.services.fixtures import bridge_of, comparisons, exported, in_xero
 
 pytestmark = SQLITE_ALONE
 
@@ -30,15 +30,6 @@ MONTHLY = Rhythm()
 
 
 bridge = bridge_of(exported(2, spare=1))
-
-
-async def tasks_of(bridge: Bridge) -> list[Task]:
-    """Return every comparison that was asked for."""
-    async with bridge.database.sessions() as session:
-        rows = await session.scalars(
-            select(Task).where(Task.job == Job.RECONCILE).order_by(Task.id)
-        )
-        return list(rows)
 
 
 async def listen(bridge: Bridge, rhythm: Rhythm = MONTHLY) -> None:
@@ -199,7 +190,7 @@ async def test_two_processes_ask_for_the_digest_once(bridge: Bridge) -> None:
     asked = await asyncio.gather(*(asked_now() for _ in range(4)))
 
     assert sorted(asked) == [0, 0, 0, 1]
-    assert len(await tasks_of(bridge)) == 1
+    assert len(await comparisons(bridge)) == 1
 
 
 @pytest.mark.parametrize(
@@ -219,7 +210,7 @@ async def test_whoever_wants_none_any_more_gets_none(
 
     assert owed
     assert await digest_of(bridge) == []
-    assert [each.state for each in await tasks_of(bridge)] == [TaskState.DONE]
+    assert [each.state for each in await comparisons(bridge)] == [TaskState.DONE]
     assert await tick(bridge, MORNING + timedelta(days=40)) == []
 
 
@@ -330,7 +321,7 @@ async def test_a_digest_waits_for_paymo_and_there_is_no_second_one(bridge: Bridg
         await tick(bridge, bridge.clock())
 
     assert len(await digest_of(bridge)) == 1
-    assert len(await tasks_of(bridge)) == 1
+    assert len(await comparisons(bridge)) == 1
 
 
 async def test_without_an_answer_for_two_hours_the_digest_is_told_without_comparison(

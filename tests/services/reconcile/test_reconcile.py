@@ -13,11 +13,10 @@ from services.errors import ServiceError
 from services.model.actions import Action
 from services.model.invoice import InvoiceState
 from services.reconcile.report import Outcome, Report, Row, month_of
-from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, Bridge, built_once, reply_to
-from tests.services.fixtures import bridge_of, in_paymo, in_xero
+from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.fixtures import bridge_of, exported, in_paymo, in_xero
 
 pytestmark = SQLITE_ALONE
 
@@ -26,22 +25,7 @@ LINES = [("Work", "", 1, "100")]
 LONG = "INV-2026-11-25-00000001"  # 23 characters
 
 
-@built_once
-async def pair(database: Database) -> Bridge:
-    """A connected pair with two exported invoices of 115.00, and two drafts that were not."""
-    made = await Bridge.open(database)
-    made.xero.books.add_contact("Acme Ltd")
-    acme = made.paymo.company.add_client("Acme Ltd")
-    for number in ("INV-1", "INV-2", "INV-3", "INV-4"):
-        made.paymo.company.add_invoice(number, acme, LINES, tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
-    await made.export_it("INV-1")
-    await made.export_it("INV-2")
-    return made
-
-
-bridge = bridge_of(pair)
+bridge = bridge_of(exported(2, spare=2))
 
 
 async def compared(bridge: Bridge, text: str = "") -> Report:

@@ -4,17 +4,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
 
 from services.model.connection import ConnectionState
-from services.model.jobs import Job, TaskState
+from services.model.jobs import TaskState
 from services.model.wording import Moment
 from services.reconcile.report import Outcome
-from services.store.tables import Task
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.beside import held
 from tests.services.bridge import ANNA, BEN, Bridge, reply_to
-from tests.services.fixtures import bridge_of, exported
+from tests.services.fixtures import bridge_of, comparisons, exported
 
 pytestmark = SQLITE_ALONE
 
@@ -25,15 +23,6 @@ async def ask(bridge: Bridge) -> None:
     """Have this month compared."""
     await bridge.reconcile.ask(ANNA, "", reply_to())
     await bridge.run()
-
-
-async def tasks_of(bridge: Bridge) -> list[Task]:
-    """Return every comparison that was asked for."""
-    async with bridge.database.sessions() as session:
-        rows = await session.scalars(
-            select(Task).where(Task.job == Job.RECONCILE).order_by(Task.id)
-        )
-        return list(rows)
 
 
 async def test_e50_what_xero_does_not_show_is_an_error_and_never_missing(bridge: Bridge) -> None:
@@ -47,7 +36,7 @@ async def test_e50_what_xero_does_not_show_is_an_error_and_never_missing(bridge:
 
     assert bridge.screen.reports == []
     assert "none of the 2 exported invoices, so we can't compare" in bridge.screen.said[0]
-    assert [each.state for each in await tasks_of(bridge)] == [TaskState.REFUSED]
+    assert [each.state for each in await comparisons(bridge)] == [TaskState.REFUSED]
 
     first = next(iter(lost))
     invoices[first] = lost[first]

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from services.errors import NotAccepted, NotAllowed, NotConnected
 from services.model.connection import ConnectionState
@@ -16,7 +15,7 @@ from services.store.engine import Database
 from services.store.tables import AuditEntry
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import Deaf
-from tests.services.store_seeds import NOW, connected
+from tests.services.store_seeds import NOW, connected, rows_of
 
 pytestmark = SQLITE_ALONE
 
@@ -26,12 +25,6 @@ OWNER, OTHER, STRANGER = (Person("", "T1", user) for user in ("U1", "U2", "U3"))
 def service_on(database: Database) -> SettingsService:
     """Return the service with a clock that stands."""
     return SettingsService(database, Deaf(), lambda: NOW)
-
-
-async def audit(database: Database) -> list[AuditEntry]:
-    """Return what was done."""
-    async with database.sessions() as session:
-        return list(await session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
 
 
 async def test_what_is_saved_is_shown_again_and_kept_with_who_changed_it(
@@ -48,7 +41,7 @@ async def test_what_is_saved_is_shown_again_and_kept_with_who_changed_it(
         credits="notify",
     )
     await service.save(OWNER, wanted)
-    (act,) = await audit(database)
+    (act,) = await rows_of(database, AuditEntry)
 
     assert (shown.xero_status, shown.void_means, shown.credits) == ("AUTHORISED", "void", "record")
     assert shown.organisation == "Maple Books"
