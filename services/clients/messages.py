@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
-
 from services.clients.http import Answer
+from services.clients.typed import content_of
+from services.errors import Unavailable
 from services.model.wording import clean
 
 _LISTS = {"validationerrors", "errors", "problems"}
@@ -26,8 +26,8 @@ def messages_of(answer: Answer) -> tuple[str, ...]:
     The general words that go with every refusal are left out where others say more.
     """
     try:
-        found = msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = content_of(answer)
+    except Unavailable:
         return _plain(answer.body)
     if isinstance(found, str):
         return _once([found])

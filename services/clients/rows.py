@@ -17,7 +17,6 @@ from typing import Annotated, Any, Generic, Self, TypeVar
 import msgspec
 
 from services import money
-from services.clients.http import Answer
 from services.errors import Unavailable, Unreadable
 from services.model import days
 
@@ -37,12 +36,14 @@ TOO_LONG = 10 ** (_LONGEST_NUMBER + 1)  # a number with more digits than that
 _LONGEST_NAME = 80
 LONGEST_ID, BIGGEST_ID = 64, 2**63 - 1
 _TRUE, _FALSE = {"true", "yes", "on", "y", "t"}, {"false", "no", "off", "n", "f"}
+# Marks of fields; what is strict is never read as absent where it can't be read.
+STRICT, DAY, BLANK = "strict", "day", "blank"
 # A yes or no on which money hangs: one that cannot be read is never taken for a no.
-Decisive = Annotated[bool, msgspec.Meta(extra={"is_strict": True})]
+Decisive = Annotated[bool, msgspec.Meta(extra={STRICT: True})]
 # A day as it is written; one that can't be read is none.
-Dated = Annotated[str, msgspec.Meta(extra={"is_day": True})]
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError)
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+Dated = Annotated[str, msgspec.Meta(extra={DAY: True})]
+# A text that may be blank, since whoever reads it knows what to make of that.
+Blank = Annotated[str, msgspec.Meta(extra={BLANK: True})]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,30 +130,6 @@ class Kind(Generic[T]):
         return rows.found[0]
 
 
-def objects_of(answer: Answer) -> Json:
-    """The object that an answer's body is, amounts exact."""
-    found = content_of(answer)
-    if isinstance(found, dict):
-        return found
-    raise Unavailable(f"{answer.system} answered with something else than an object.")
-
-
-def content_of(answer: Answer) -> object:
-    """An answer's body decoded, amounts exact."""
-    return decoded(answer.body, answer.system)
-
-
-def decoded(body: bytes, system: str) -> object:
-    """A body decoded, amounts exact. Raises `Unavailable`, for it may have been a yes."""
-    try:
-        return _DECODER.decode(body)
-    except UNREADABLE as error:
-        raise Unavailable(
-            f"{system} gave an answer that we can't read, so we don't know what it did. We'll "
-            "check before we send anything again."
-        ) from error
-
-
 # ---- one row
 
 
@@ -166,8 +143,7 @@ class Field:
     read: Callable[[Any], Any]
     required: bool
     is_id: bool
-    is_day: bool
-    is_strict: bool  # an unreadable one is never read as absent
+    marks: set[str]
     may_be_empty: bool  # as text; elsewhere an empty one counts as none
     empty: object = field(repr=False)
 
@@ -187,7 +163,7 @@ def _read(struct: type[T], raw: Json) -> tuple[T | None, list[str]]:
         if isinstance(value, _Lacking):
             lacks += [f"{each.key}: {lack}" for lack in value.lacks]
         elif value is _ODD or value is None:
-            if each.required or (value is _ODD and each.is_strict):
+            if each.required or (value is _ODD and STRICT in each.marks):
                 lacks.append(each.key)
         else:
             values[each.name] = value
@@ -210,17 +186,18 @@ def plan_of(struct: type[msgspec.Struct]) -> tuple[Field, ...]:
 
 
 def _planned(each: msgspec.structs.FieldInfo) -> Field:
-    kind, is_id, is_day = _plain_type(each.type), _is_id(each), _is_marked(each, "is_day")
-    is_kept_whole = kind is Decimal or typing.get_origin(kind) is tuple
+    kind, is_id, marks = _plain_type(each.type), _is_id(each), _marks(each.type)
+    own = _dated if DAY in marks else _blank if BLANK in marks else None
+    if kind is Decimal or typing.get_origin(kind) is tuple:
+        marks.add(STRICT)
     return Field(
         each.name,
         each.encode_name,
         kind,
-        _dated if is_day else _reader(kind, is_id=is_id, width=width_of(each.type)),
+        own or _reader(kind, is_id=is_id, width=width_of(each.type)),
         each.required,
         is_id,
-        is_day,
-        is_strict=is_kept_whole or _is_marked(each, "is_strict"),
+        marks,
         may_be_empty=kind is str and not each.required and each.default in ("", None),
         empty=_EMPTY.get(kind),
     )
@@ -231,16 +208,18 @@ def _is_id(each: msgspec.structs.FieldInfo) -> bool:
     return each.required or each.encode_name.endswith("_id")
 
 
-def _is_marked(each: msgspec.structs.FieldInfo, mark: str) -> bool:
-    metas = getattr(each.type, "__metadata__", ())
-    return any((meta.extra or {}).get(mark) for meta in metas)
+def _metas(kind: Any) -> list[msgspec.Meta]:
+    found = [kind, *typing.get_args(kind)]
+    return [meta for each in found for meta in getattr(each, "__metadata__", ())]
+
+
+def _marks(kind: Any) -> set[str]:
+    return {mark for meta in _metas(kind) for mark in meta.extra or ()}
 
 
 def width_of(kind: Any) -> int | None:
     """How long a text of this type may be, where its type says so."""
-    found = [kind, *typing.get_args(kind)]
-    metas = [meta for each in found for meta in getattr(each, "__metadata__", ())]
-    return next((meta.max_length for meta in metas if meta.max_length), None)
+    return next((meta.max_length for meta in _metas(kind) if meta.max_length), None)
 
 
 def _plain_type(kind: Any) -> Any:
@@ -313,6 +292,10 @@ def _text(value: Any) -> str | None:
 def _str(value: Any) -> Any:
     text = _text(value)
     return _ODD if text is None and not isinstance(value, str) else text
+
+
+def _blank(value: Any) -> Any:
+    return value.replace("\x00", "") if isinstance(value, str) else _str(value)
 
 
 def _short(value: Any, width: int, *, is_id: bool) -> Any:

@@ -19,7 +19,7 @@ from authlib.oauth2.rfc7009 import prepare_revoke_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from services.clients.http import BoundedClient, Sleep, sleep_for, trusted
-from services.clients.rows import Kind, LeftOut
+from services.clients.rows import STRICT, Kind, LeftOut
 from services.errors import NotConnected, Unavailable
 from services.model.jobs import CALL_LIMIT
 from services.model.wording import Command, Typed
@@ -156,7 +156,7 @@ class XeroOAuth:
 class _Pair(msgspec.Struct):
     access_token: str
     refresh_token: str = ""
-    expires_in: Annotated[int, msgspec.Meta(extra={"is_strict": True})] = 1800
+    expires_in: Annotated[int, msgspec.Meta(extra={STRICT: True})] = 1800
     scope: str = ""
 
 

@@ -1,4 +1,4 @@
-"""Decoding a whole page of rows by their types, where `rows` would read the same.
+"""Decoding answers, and a whole page of rows by their types where `rows` would read the same.
 
 Rows that the types refuse, or that `rows` would read differently, are read one by one there. So an
 odd row costs only its own time, and both readings come from one definition.
@@ -29,22 +29,26 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import astuple
 
+from services.clients.http import Answer
 from services.clients.rows import (
     BIGGEST_ID,
+    BLANK,
+    DAY,
     NO_ID,
     TOO_LONG,
-    UNREADABLE,
     Field,
+    Json,
     Kind,
     LeftOut,
     Rows,
-    decoded,
     plan_of,
 )
-from services.model import days
+from services.errors import Unavailable
+from services.model import days, wording
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError)
 _NONE = NO_ID.encode()
 # Such a product is exact if an amount has no more than four decimals or fifteen digits, and no
 # exponent.
@@ -53,6 +57,33 @@ _EXACT = Context(
     prec=15, Emin=-4, Emax=0, clamp=1, traps=[Clamped, Inexact, InvalidOperation, Overflow, Rounded]
 )
 _CHUNK = 200  # rows whose columns stay in the processor's cache
+
+
+def objects_of(answer: Answer) -> Json:
+    """The object that an answer's body is, amounts exact."""
+    found = content_of(answer)
+    if isinstance(found, dict):
+        return found
+    raise Unavailable(f"{answer.system} answered with something else than an object.")
+
+
+def content_of(answer: Answer) -> object:
+    """An answer's body decoded, amounts exact."""
+    return decoded(answer.body, answer.system)
+
+
+def decoded(body: bytes, system: str) -> object:
+    """A body decoded, amounts exact. Raises `Unavailable`, for it may have been a yes."""
+    try:
+        try:
+            return _decoder(Any).decode(body)
+        except msgspec.DecodeError:
+            return _decoder(Any).decode(wording.cleaned_json(body))
+    except UNREADABLE as error:
+        raise Unavailable(
+            f"{system} gave an answer that we can't read, so we don't know what it did. We'll "
+            "check before we send anything again."
+        ) from error
 
 
 def rows_in(body: bytes, kind: Kind[T], key: str) -> Rows[T] | None:
@@ -169,8 +200,10 @@ def _test_of(field: Field) -> Test | None:
         return _inner(typing.get_args(kind)[0], is_list=True)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _inner(kind, is_list=False)
+    if BLANK in field.marks:
+        return None
     if kind is str:
-        return _are_days if field.is_day else _are_texts if field.may_be_empty else _are_told
+        return _are_days if DAY in field.marks else _are_texts if field.may_be_empty else _are_told
     if kind is int:
         return _are_ids if field.is_id else _are_whole
     return _TESTS.get(kind)

@@ -195,23 +195,28 @@ def clean(text: str) -> str:
 
 
 def clean_json(body: bytes) -> bytes:
-    """A JSON document whose texts are clean, written out or escaped."""
-    if _is_clean(body):
-        return body
+    """A JSON document whose texts are clean, written out or escaped.
+
+    Controls may stay as they are in one of ASCII alone, which no decoder then takes.
+    """
+    return body if _is_clean(body) else cleaned_json(body)
+
+
+def cleaned_json(body: bytes) -> bytes:
+    """The same without looking whether it's needed; controls go, too."""
     text = _BREAKS.sub(r"\\n", _GONE_IN_JSON.sub("", body.decode("utf-8", "replace")))
     return (_ESCAPE.sub(_clean_escape, text) if _SUSPECT.search(text) else text).encode()
 
 
 def _is_clean(body: bytes) -> bool:
     """Say whether nothing needs cleaning; text beyond ASCII is checked apart."""
-    strange = body.translate(None, _ORDINARY)
     if b"\\" in body and _SUSPECT_IN_JSON.search(body):
         return False
-    if not strange:
-        return True
+    if body.isascii():
+        return b"\x7f" not in body
     try:
         body.decode()
-        text = strange.decode()
+        text = body.translate(None, _ORDINARY).decode()
     except UnicodeDecodeError:
         return False
     return not (_GONE_IN_JSON.search(text) or _BREAKS.search(text))

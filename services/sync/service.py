@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from services.clients.paymo.transport import PAYMO
-from services.clients.rows import Kind, decoded
+from services.clients.rows import Kind
+from services.clients.typed import decoded
 from services.errors import NotFound, ServiceError, Unavailable
 from services.jobs.runner import Work
 from services.lifecycle import invoice

@@ -24,8 +24,8 @@ from bot.slack_clients import BoundedResponse, SlackWeb
 from handlers.slack import TROUBLE
 from sandbox.serving import Served
 from services.clients.http import LARGEST_ANSWER, ApiClient, BoundedClient, open_http
-from services.clients.rows import content_of
 from services.clients.tokens import TokenSet, XeroOAuth
+from services.clients.typed import content_of
 from services.errors import Unavailable
 from tests.bot.program import NEEDED, SIGNING_SECRET, WEBHOOK_KEY, serving
 

@@ -27,8 +27,8 @@ from services.clients.paymo.wire import (
     Payment,
     Project,
 )
-from services.clients.rows import Json, Kind, LeftOut, Rows, as_amount, content_of, objects_of
-from services.clients.typed import rows_in
+from services.clients.rows import Json, Kind, LeftOut, Rows, as_amount
+from services.clients.typed import content_of, objects_of, rows_in
 from services.errors import (
     Forbidden,
     NotConnected,

@@ -12,8 +12,8 @@ import msgspec
 from services.clients.allowance import Allowance
 from services.clients.http import Answer, ApiClient
 from services.clients.messages import errors_in, messages_in
-from services.clients.rows import Json, Kind, LeftOut, Rows, content_of, objects_of
-from services.clients.typed import rows_in
+from services.clients.rows import Json, Kind, LeftOut, Rows
+from services.clients.typed import content_of, objects_of, rows_in
 from services.clients.xero import wire
 from services.errors import (
     Forbidden,

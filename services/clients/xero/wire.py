@@ -160,7 +160,7 @@ class Allocation(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
 
     allocation_id: Id = msgspec.field(name="AllocationID", default="")
     amount: Decimal = _ZERO
-    dated: str = msgspec.field(name="Date", default="")
+    dated: rows.Blank = msgspec.field(name="Date", default="")
     invoice: CreditedInvoice = CreditedInvoice()
     is_deleted: rows.Decisive = False
 
@@ -179,7 +179,7 @@ class Credit(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
     credit_note_number: str = ""
     applied_amount: Decimal = _ZERO
     total: Decimal = _ZERO
-    dated: str = msgspec.field(name="Date", default="")
+    dated: rows.Blank = msgspec.field(name="Date", default="")
     allocations: tuple[Allocation, ...] = ()
 
     @property
@@ -210,10 +210,10 @@ class Credit(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
 class StatedLine(msgspec.Struct, frozen=True, gc=False, rename="pascal"):
     """A line as Xero states it; lists round its price to cents, so the amount is what counts."""
 
-    description: str | None = None
+    description: rows.Blank | None = None
     quantity: Decimal | None = None
     line_amount: Decimal | None = None
-    account_code: str | None = None
+    account_code: rows.Blank | None = None
 
 
 class XeroInvoice(msgspec.Struct, frozen=True, gc=False, rename="pascal", kw_only=True):
@@ -233,15 +233,15 @@ class XeroInvoice(msgspec.Struct, frozen=True, gc=False, rename="pascal", kw_onl
     amount_paid: Decimal
     amount_credited: Decimal = _ZERO
     contact: ContactRef = ContactRef()
-    dated: str = msgspec.field(name="Date", default="")
-    due: str = msgspec.field(name="DueDate", default="")
+    dated: rows.Blank = msgspec.field(name="Date", default="")
+    due: rows.Blank = msgspec.field(name="DueDate", default="")
     status: Code
     lines: tuple[StatedLine, ...] = msgspec.field(name="LineItems", default=())
     sub_total: Decimal
     total_tax: Decimal
     total: Decimal
     rounding_amount: Decimal = _ZERO  # what somebody rounded in Xero; part of the total
-    updated: str = msgspec.field(name="UpdatedDateUTC", default="")
+    updated: rows.Blank = msgspec.field(name="UpdatedDateUTC", default="")
     currency_code: Short = ""
     # What only `judged` reads, and what it says.
     has_errors: bool = False

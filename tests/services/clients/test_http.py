@@ -20,7 +20,7 @@ from services.clients.http import (
     sleep_for,
 )
 from services.clients.messages import messages_of
-from services.clients.rows import objects_of
+from services.clients.typed import objects_of
 from services.errors import (
     Forbidden,
     NotConnected,
@@ -31,6 +31,7 @@ from services.errors import (
     Unavailable,
 )
 from services.model.jobs import CALL_LIMIT
+from services.model.wording import clean
 from tests.xero_stand import Pauses
 
 PATH = "/anything"
@@ -338,6 +339,18 @@ async def test_what_nobody_sees_is_out_of_every_answer_before_it_is_read(
             with pytest.raises(Rejected) as refusal:
                 await door.api.send("GET", PATH)
             assert refusal.value.messages == ("By <@U1>",)
+
+
+@pytest.mark.parametrize("name", ["Acme\x02 \x1bLtd\x7f", "\x00Acme Ltd\x07", "Acm\xe9\x01 Ltd"])
+async def test_controls_that_stand_raw_in_an_answer_are_out_of_it(door: Door, name: str) -> None:
+    """JSON has none, but who answers may not know."""
+    body = f'{{"Message": "{name}"}}'
+    for status in (200, 400):
+        door.world.faults.add(status=status, body=body.encode())
+    assert objects_of(await door.api.send("GET", PATH)) == {"Message": clean(name)}
+    with pytest.raises(Rejected) as refusal:
+        await door.api.send("GET", PATH)
+    assert refusal.value.messages == (clean(name),)
 
 
 async def test_a_mark_of_byte_order_is_no_part_of_an_answer(door: Door) -> None:

@@ -14,8 +14,8 @@ import pytest
 from services.clients.http import Answer
 from services.clients.messages import errors_in, messages_of
 from services.clients.paymo import transport as paymo
-from services.clients.rows import FIELDS_OF_OURS, Kind, Rows, content_of
-from services.clients.typed import rows_in
+from services.clients.rows import FIELDS_OF_OURS, Kind, Rows
+from services.clients.typed import content_of, rows_in
 from services.clients.xero import transport as xero
 from tests.databases import SQLITE_ALONE
 from tests.skips import SHARED

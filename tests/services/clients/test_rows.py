@@ -23,17 +23,8 @@ from services import clients
 from services.clients.http import Answer
 from services.clients.paymo import Invoice
 from services.clients.paymo.transport import INVOICES
-from services.clients.rows import (
-    FIELDS_OF_OURS,
-    NO_ID,
-    Kind,
-    LeftOut,
-    content_of,
-    decoded,
-    plan_of,
-    width_of,
-)
-from services.clients.typed import rows_in
+from services.clients.rows import DAY, FIELDS_OF_OURS, NO_ID, Kind, LeftOut, plan_of, width_of
+from services.clients.typed import content_of, decoded, rows_in
 from services.clients.xero.transport import INVOICES as XERO_INVOICES
 from services.errors import ServiceError
 from services.money import exact
@@ -84,7 +75,10 @@ def plain(kind: Any) -> Any:
 
 def good(struct: type[msgspec.Struct]) -> dict[str, Any]:
     """Return a row that has every field."""
-    return {each.key: "2026-11-25" if each.is_day else _good(each.kind) for each in plan_of(struct)}
+    return {
+        each.key: "2026-11-25" if DAY in each.marks else _good(each.kind)
+        for each in plan_of(struct)
+    }
 
 
 def _fields(struct: type[msgspec.Struct]) -> list[msgspec.structs.FieldInfo]:
