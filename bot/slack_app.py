@@ -36,7 +36,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 
 from bot.slack_clients import LightApp, Seat, Seated, Seats, SlackWeb
-from bot.telemetry import Metrics
+from bot.telemetry import KINDS, Metrics
 from bot.work import Nudge, Tasks
 from handlers import names, reply
 from handlers.blocks import Block, modal, paragraphs
@@ -363,18 +363,9 @@ def _response_url_in(body: Body) -> str:
 
 def kind_of(body: Body) -> str:
     """Name the kind of request: Slack's type, or `command`, or `other`."""
-    known = (
-        "block_actions",
-        "block_suggestion",
-        "view_submission",
-        "view_closed",
-        "shortcut",
-        "message_action",
-        "event_callback",
-    )
     if "command" in body:
         return "command"
-    return body["type"] if body.get("type") in known else "other"
+    return body["type"] if body.get("type") in KINDS else "other"
 
 
 def _takes_the_app_away(event: Body) -> bool:

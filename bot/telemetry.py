@@ -39,6 +39,18 @@ _VALUES = (
 _OURS = ("bot", "handlers", "services", "sandbox")
 
 
+# The kinds of request from Slack, by its own types but for the first and the last.
+KINDS = (
+    "command",
+    "block_actions",
+    "block_suggestion",
+    "view_submission",
+    "view_closed",
+    "shortcut",
+    "message_action",
+    "event_callback",
+    "other",
+)
 _SOON = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)
 
 
@@ -216,6 +228,11 @@ class Metrics:
             ["state"],
             registry=registry,
         )
+        # Prometheus sees an increase only from a count that it has read before: even the first bug.
+        for kind in KINDS:
+            self.handler_bugs.labels(kind)
+        for job in Job:
+            self.job_bugs.labels(job.value)
         ProcessCollector(registry=registry)
 
     def show_left(self, left: Left) -> None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from bot.telemetry import Metrics
+from services.model.jobs import Job
 from tests.bot.program import ROOT
 from tests.test_deploying import judged
 
@@ -71,6 +72,19 @@ def test_what_is_asked_for_is_counted(question: str) -> None:
         labels = (known[name] or set()) | ON_EVERYTHING | ({"le"} if "_bucket" in name else set())
         assert grouped <= labels
         assert set(re.findall(r"(\w+)\s*[=!]~?\"", matched)) <= labels
+
+
+def test_even_the_first_bug_raises_its_alert() -> None:
+    """Prometheus needs a count from before it, and adds two series only where it has both."""
+    families = {each.name: each.samples for each in Metrics().registry.collect()}
+    [asked] = [each["expr"] for each in alerts() if each["alert"] == "PaymoXeroBug"]
+
+    for name in ("job_bugs", "slack_handler_bugs"):
+        assert {each.value for each in families[name] if each.name.endswith("_total")} == {0}
+        assert f"{name}_total" in asked
+    assert " + " not in asked
+    before = {each.labels["job"] for each in families["job_bugs"] if "job" in each.labels}
+    assert before == {each.value for each in Job}
 
 
 def test_every_alert_says_what_happened_and_what_to_do() -> None:
