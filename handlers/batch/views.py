@@ -277,7 +277,8 @@ def _report(form: BatchForm) -> list[Block]:
         )
     if awaiting := form.sent_as(ExportState.AWAITING):
         lines = first_lines(awaiting, _MOST_AWAITING)
-        drawn += blocks.paragraphs(["*Waiting for approval*", *lines])
+        missed = [render(form.missed)] if form.missed else []
+        drawn += blocks.paragraphs(["*Waiting for approval*", *missed, *lines])
     if different:
         drawn += blocks.paragraphs(failure_lines("*Exported with a difference*", different))
     for group in form.groups:

@@ -230,9 +230,13 @@ class BatchStep(Step[Batch]):
     policy = policy.BATCH
 
     async def run(self, turn: Turn[Batch]) -> None:
-        """Read the table, bring it up to date, or send what is left."""
+        """Read the table, bring it up to date, send what is left, or report anew."""
         batch, connection = turn.row, await self._connection(turn.row)
-        if batch.state is BatchState.READY:
+        if batch.state is BatchState.DONE:
+            async with self.database.sessions.begin() as session:
+                await lifecycle.follow(session, batch)
+            turn.then(partial(self._report, batch))
+        elif batch.state is BatchState.READY:
             if await self.reader.follow(connection, batch):
                 turn.then(partial(self._show, batch))
         elif connection.state is ConnectionState.ENDED:

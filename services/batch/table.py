@@ -9,6 +9,7 @@ from typing import Protocol
 
 from services import money
 from services.errors import NotAccepted
+from services.export.approvals import missed_in
 from services.matching.suggestions import tax_option
 from services.model.export import BY_CLIENT, SELECTABLE, BatchState, ExportState, Verdict
 from services.model.notice import NoticeKind
@@ -97,6 +98,7 @@ class BatchForm:
     revision: int = 0  # of the boxes
     selected: int = 0  # how many
     selected_totals: tuple[str, ...] = ()
+    missed: str = ""  # who can't be asked to approve what waits for it, as a sentence
 
     @property
     def total(self) -> int:
@@ -134,6 +136,7 @@ async def form_of(session: Session, batch: Batch) -> BatchForm:
     carried = await batches.list_exports(session, batch.id)
     sent = sorted(carried, key=lambda each: _FAILED_FIRST.index(each.state))
     reply_to = ReplyTarget(**batch.reply_to)
+    awaiting = sum(each.state is ExportState.AWAITING for each in carried)
     chosen = [row for row in rows if row.is_selected and row.verdict in SELECTABLE]
     return BatchForm(
         batch_id=batch.id,
@@ -157,6 +160,7 @@ async def form_of(session: Session, batch: Batch) -> BatchForm:
         revision=batch.revision,
         selected=len(chosen),
         selected_totals=_totals(chosen, connection.country),
+        missed=await missed_in(session, batch.id, awaiting),
     )
 
 

@@ -22,7 +22,14 @@ from services.model.wording import Amount, Member, Moment, some_of
 from services.store import audit, connections, exports, mirror, notices, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Session
-from services.store.settled import APPROVALS, Settled, deliveries, reword, settle
+from services.store.settled import (
+    APPROVALS,
+    Settled,
+    deliveries,
+    list_missed,
+    reword,
+    settle,
+)
 from services.store.tables import Connection, Export
 
 _MOST_LINES = 5
@@ -35,7 +42,7 @@ _NOBODY = (
     "Nobody else can approve it now. The owner can name another exporter in the settings, or turn "
     "approvals off there."
 )
-_MISSED = "Slack doesn't deliver our messages to {}, who can approve it on the app's Home."
+_MISSED = "Slack doesn't deliver our messages to {}, who can approve {} on the app's Home."
 _UNREACHED = (
     "Slack doesn't deliver our messages to {}. Ask them to approve it on the app's Home. The owner "
     "can also name another exporter in the settings, or turn approvals off there."
@@ -189,7 +196,16 @@ def _reason(connection: Connection, others: list[str], reached: list[str]) -> st
     if not reached:
         return f"{rule} {_UNREACHED.format(missed)}"
     said = f"{rule} We've asked {some_of([str(Member(each)) for each in reached])}."
-    return f"{said} {_MISSED.format(missed)}" if missed else said
+    return f"{said} {_MISSED.format(missed, 'it')}" if missed else said
+
+
+async def missed_in(session: Session, batch_id: int, awaiting: int) -> str:
+    """Say whom Slack doesn't ask about these many of a batch's exports; "" where all are asked."""
+    missed = await list_missed(session, batch_id) if awaiting else ()
+    if not missed:
+        return ""
+    them = "it" if awaiting == 1 else "them"
+    return _MISSED.format(some_of([str(Member(each)) for each in missed]), them)
 
 
 async def _facts(

@@ -88,7 +88,7 @@ def put_off(batch: Batch, due_at: datetime, problem: str, *, is_try: bool = True
 
 @machine.note
 def follow(_batch: Batch) -> BatchColumns:
-    """Note that the table is up to date with what happened to its invoices."""
+    """Note that the table, or the report, is up to date with what happened to its invoices."""
     return {"due_at": None, "tries": 0}
 
 

@@ -25,6 +25,7 @@ from services.model.jobs import Job
 from services.model.notice import Layout, NoticeKind, is_for_everybody
 from services.notices.service import readdress, tell_of_pause
 from services.store import (
+    batches,
     connections,
     exports,
     leases,
@@ -175,15 +176,21 @@ class NoticeStep(Step[Notice]):
 
     async def _refuse(self, session: Session, turn: Turn[Notice], because: str) -> None:
         """Keep the reason; whoever asked for an export learns who can't be asked to approve it."""
-        notice, export = turn.row, None
+        notice, export, batch_id = turn.row, None, None
         if notice.export_id is not None and notice.facts.get("is_open"):
             export = await exports.hold(session, notice.export_id)  # before its messages, as others
+            batch_id = export.batch_id
+        before = await settled.list_missed(session, batch_id) if batch_id else ()
         if not await notices.refuse(session, notice, because) or export is None:
             return
         may_reach = (await settled.deliveries(session, notice.source)).values()
-        if not export.batch_id or not any(may_reach):  # a batch would tell of each invoice
+        if not batch_id or not any(may_reach):
             await judge_again(session, Export.id == export.id, self.now())
             turn.nudge(Job.EXPORT, export.id)
+        elif await settled.list_missed(session, batch_id) != before:
+            # Said once, in the report; each invoice would say it again.
+            await batches.report_again(session, batch_id, self.now())
+            turn.nudge(Job.BATCH, batch_id)
 
     async def _put(self, notice: Notice, message: Message) -> Spot:
         """Post it; what was posted, or has its card in the channel, is drawn again."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.model import chunks
 from services.model.export import NEW_CONTACT, BatchState, ExportState, Marks
 from services.model.invoice import InvoiceState
-from services.store import exports
+from services.store import exports, leases
 from services.store.leases import fenced, write_where
 from services.store.tables import Batch, BatchRow, Connection, Currency, Export, InvoiceHeader
 
@@ -300,6 +300,16 @@ async def is_exporting(session: AsyncSession, connection: Connection) -> bool:
         Batch.due_at.is_not(None),
     )
     return bool(await session.scalar(select(or_(waiting.exists(), running.exists()))))
+
+
+async def report_again(session: AsyncSession, batch_id: int, now: datetime) -> None:
+    """Have a batch's report drawn again, unless it comes later anyway."""
+    await session.execute(
+        update(Batch)
+        .where(Batch.id == batch_id, Batch.state == BatchState.DONE)
+        .values(leases.wanted(Batch, now))
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def forget_invoices(session: AsyncSession, batch_id: int) -> None:

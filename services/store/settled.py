@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.notice import NoticeKind
 from services.store import leases, people
@@ -241,6 +242,25 @@ async def deliveries(session: AsyncSession, source: str) -> dict[str, bool]:
         select(Notice.channel_id, may_reach).where(Notice.source == source)
     )
     return {row[0]: bool(row[1]) for row in rows}
+
+
+async def list_missed(session: AsyncSession, batch_id: int) -> Sequence[str]:
+    """Return whom Slack didn't let us ask to approve exports of a batch that still wait."""
+    found = await session.scalars(
+        select(Notice.channel_id)
+        .join(Export, Export.id == Notice.export_id)
+        .where(
+            Export.batch_id == batch_id,
+            Export.state == ExportState.AWAITING,
+            Notice.kind.in_(APPROVALS),
+            Notice.source.endswith(f":{True}"),  # they could answer it
+            Notice.ts == "",
+            Notice.due_at.is_(None),
+        )
+        .distinct()
+        .order_by(Notice.channel_id)
+    )
+    return found.all()
 
 
 async def follow(

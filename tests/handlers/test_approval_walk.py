@@ -85,6 +85,27 @@ async def test_where_one_of_two_cant_be_reached_the_other_and_whoever_asked_read
     await walk.notice("invoice_exported")
 
 
+async def test_a_batchs_report_says_once_who_of_two_cant_be_reached(walk: Walk) -> None:
+    slack = walk.town.slack
+    slack.add_user("Cara")
+    await walk.connect()
+    await walk.export("INV-3")
+    await walk.close()
+    await walk.add_exporter("Ben", "Cara", approve_above="100")
+    await walk.close()
+    await walk.type("export INV-1 INV-2")
+    table = await walk.modal_saying("Export 2 Invoices")
+    slack.refuse("chat.postMessage", "cannot_dm_bot")
+    answer = await slack.submit("Anna", table.id)
+    assert answer.ok, answer.errors
+
+    report = text_in((await walk.modal_saying("Slack doesn't deliver our messages")).payload)
+    who = slack.user("Ben").id
+    truth = f"Slack doesn't deliver our messages to <@{who}>, who can approve them on the app's"
+    assert report.count(truth) == 1
+    assert "2 waiting for approval" in report
+
+
 async def test_a_form_for_what_waits_says_so_and_asks_nothing(walk: Walk) -> None:
     slack = walk.town.slack
     await walk.connect()
