@@ -256,7 +256,7 @@ def static_select(
     return _element("static_select", name, placeholder, options=rows, initial_option=initial)
 
 
-def checkboxes(name: str, options: Sequence[Option], chosen: Collection[str] = ()) -> Block:
+def checkboxes(name: str, options: Sequence[Option], chosen: Collection[str]) -> Block:
     """Return boxes to tick; `chosen` are the values of those that are ticked."""
     rows = [_row(each) for each in options[:10]]
     ticked = [row for row in rows if row["value"] in chosen]
@@ -308,7 +308,7 @@ def search(
     return input_block(element, label, **how)
 
 
-def channel_select(name: str, channel_id: str = "") -> Block:
+def channel_select(name: str, channel_id: str) -> Block:
     """Return a menu of the person's channels, without those shared with other companies."""
     wanted = {
         "include": ["public", "private"],
@@ -329,19 +329,19 @@ def users_select(name: str, user_ids: Sequence[str]) -> Block:
     return _element("multi_users_select", name, "Choose people", initial_users=list(user_ids))
 
 
-def user_select(name: str, user_id: str, *, ask: Block | None = None) -> Block:
+def user_select(name: str, user_id: str, *, ask: Block) -> Block:
     """Return a menu of people, one of whom is chosen; `ask` is a question asked after a choice."""
     return _element("users_select", name, "Choose a person", initial_user=user_id, confirm=ask)
 
 
-def number_input(name: str, value: str = "") -> Block:
+def number_input(name: str, value: str) -> Block:
     """Return a field for an amount."""
     return _element(
         "number_input", name, is_decimal_allowed=True, min_value="0", initial_value=value
     )
 
 
-def date_field(name: str, label: str, chosen: date | None, hint: str = "") -> Block:
+def date_field(name: str, label: str, chosen: date | None, hint: str) -> Block:
     """Return a field for a day, which tells of each choice and may stay empty."""
     shown = chosen.isoformat() if chosen else ""
     picker = _element("datepicker", name, "Choose a date", initial_date=shown)

@@ -138,7 +138,6 @@ def patient(
 
 _MOST = 40  # a message has room for fifty blocks
 _LONGEST = 2000  # of a button's value
-_GONE = "This button no longer works. Type the command again."
 _TOO_LONG = (
     "This is too long for us to ask which connection you mean. Type it in a channel subscribed to "
     "one of them."
@@ -212,7 +211,7 @@ async def go_on(router: Router, request: SlackRequest) -> None:
     body = _again(request.body)
     handler = router.find(body)
     if handler is None:
-        raise NotFound(_GONE)
+        raise NotFound(reply.GONE)
     await handler(replace(request, body=body))
 
 
@@ -232,4 +231,4 @@ def _again(body: Body) -> Body:
         case ["action", str(name), str(value)] if name != names.WHICH:
             return {**body, "actions": [{**action, "action_id": name, "value": value}]}
         case _:
-            raise NotFound(_GONE)
+            raise NotFound(reply.GONE)

@@ -28,7 +28,7 @@ from services.model.people import Person, ReplyTarget, Said
 
 log = structlog.get_logger(__name__)
 
-_GONE = "This button no longer works. Type the command again."
+GONE = "This button no longer works. Type the command again."
 CLOSE = "You can close this. We'll tell you the result here or in a message."
 _NAME = "paymo-xero"
 _TOO_LATE = "Slack couldn't open the form. Press the button to try again."
@@ -230,12 +230,12 @@ async def ephemeral(
     )
 
 
-def refusal_blocks(refusal: ServiceError, about: int = 0) -> list[Block]:
+def refusal_blocks(refusal: ServiceError) -> list[Block]:
     """Draw a refusal: its sentence, and the button that helps."""
-    return [blocks.section(f"⛔ {render(str(refusal))}"), *_way_on(refusal, about)]
+    return [blocks.section(f"⛔ {render(str(refusal))}"), *_way_on(refusal)]
 
 
-def _way_on(refusal: ServiceError, about: int) -> list[Block]:
+def _way_on(refusal: ServiceError, about: int = 0) -> list[Block]:
     wanted = ""
     if isinstance(refusal, NotAllowed):
         about, wanted = refusal.connection_id, refusal.wants
@@ -370,16 +370,16 @@ async def decided(request: SlackRequest, sentence: str) -> None:
 
 def export_id_of(request: SlackRequest) -> int:
     """Return the export that a button is about. Raises `NotFound`."""
-    return request.id_in_value(_GONE)
+    return request.id_in_value(GONE)
 
 
-def working_view(sentence: str, channel_id: str = "", batch_id: int = 0) -> Block:
+def working_view(sentence: str, channel_id: str, batch_id: int = 0) -> Block:
     """Say that the work goes on without the person."""
     drawn = [blocks.section(f"⏳ {sentence}"), blocks.context(CLOSE)]
     return export_view_of(drawn, channel_id, batch_id)
 
 
-def export_view_of(drawn: Sequence[Block], channel_id: str, batch_id: int = 0) -> Block:
+def export_view_of(drawn: Sequence[Block], channel_id: str, batch_id: int) -> Block:
     """Draw something in place of the export form, which may stand on top of a batch."""
     note = Note(channel_id=channel_id, batch_id=batch_id).dump()
     view = blocks.modal(names.EXPORT, "Export Invoice", drawn, metadata=note)

@@ -65,7 +65,6 @@ ONE_MORE = (
     "✅ The settings are saved. To attach the PDF, the app needs one more permission in Xero. "
     "Press *Connect Xero* and allow it for {organisation}. Until then, invoices go without it."
 )
-GONE = "This button no longer works. Type the command again."
 
 
 def welcome_text(facts: Body) -> str:

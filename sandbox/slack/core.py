@@ -96,12 +96,10 @@ class SlackCore:
         self.state.changed()
         return team
 
-    def add_user(
-        self, name: str, *, user_id: str = "", team: Team | None = None, **more: Any
-    ) -> User:
+    def add_user(self, name: str, *, team: Team | None = None, **more: Any) -> User:
         """Let a person into the first workspace or another; `more` is any of `User`'s fields."""
         user = User(
-            id=user_id or f"U{len(self.state.users) + 1:04d}",
+            id=f"U{len(self.state.users) + 1:04d}",
             name=name,
             team_id=(team or self.team).id,
             **more,

@@ -80,11 +80,10 @@ class SlackWorld(Events):
         self.wire.entries.clear()
         self.door.answers.clear()
 
-    def rate_limit(self, method: str, *, seconds: int = 1, times: int = 1) -> Fault:
-        """Refuse the next calls of a method, saying when to come again."""
+    def rate_limit(self, method: str, *, seconds: int = 1) -> Fault:
+        """Refuse the next call of a method, saying when to come again."""
         return self.faults.add(
             path=f"^/api/{method}$",
-            times=times,
             status=429,
             headers={"Retry-After": str(seconds), "Content-Type": _JSON},
             body='{"ok": false, "error": "ratelimited"}',

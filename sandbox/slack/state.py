@@ -116,7 +116,7 @@ class State:
         )
         return f"{self.url}/response/{team.id}/{key}"
 
-    def installed_for(self, user: User, channel_id: str = "") -> Team:
+    def installed_for(self, user: User, channel_id: str) -> Team:
         """The workspace whose app this person meets: in a channel, the channel's own."""
         channel = self.channels.get(channel_id)
         return self.teams[channel.team_id if channel else user.team_id]

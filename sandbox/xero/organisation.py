@@ -54,9 +54,9 @@ class Organisation(Ledger):
         self.tax_rates[tax_type] = TaxRate(tax_type, name, parts, **more)
         return self.tax_rates[tax_type]
 
-    def add_currency(self, code: str, description: str = "") -> None:
+    def add_currency(self, code: str) -> None:
         """Subscribe to a currency."""
-        self.currencies[code] = description or code
+        self.currencies[code] = code
 
     def add_contact(self, name: str, *, email: str = "", **fields: Any) -> Contact:
         """Add a contact; `fields` are Xero's own, such as `ContactNumber`."""

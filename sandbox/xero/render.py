@@ -129,7 +129,7 @@ def invoice_head(ledger: Ledger, invoice: Invoice, *, summary: bool = False) -> 
     return head
 
 
-def invoice_json(ledger: Ledger, invoice: Invoice, *, unit_places: int = 2) -> Json:
+def invoice_json(ledger: Ledger, invoice: Invoice, *, unit_places: int) -> Json:
     """A whole invoice; as recorded, what was never applied is absent rather than empty."""
     whole = invoice_head(ledger, invoice)
     for name in ("Payments", "CreditNotes"):

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.model.connection import ConnectionState
 from services.model.notice import NoticeKind
 from services.model.people import Role
 from services.store import audit, connections, links, notices, people, settled
@@ -23,7 +22,6 @@ ASK_AGAIN = timedelta(days=1)  # after a no
 GIVEN = "given"  # the owner handed it over
 TAKEN = "taken"  # the owner did not answer, and an exporter connected Xero again
 ORDERED = "ordered"  # the operator decided
-_OWNED = (ConnectionState.ACTIVE, ConnectionState.BROKEN)
 
 
 async def find(session: AsyncSession, request_id: int) -> AccessRequest | None:
@@ -31,15 +29,15 @@ async def find(session: AsyncSession, request_id: int) -> AccessRequest | None:
     return await session.get(AccessRequest, request_id)
 
 
-async def find_open(
-    session: AsyncSession, connection_id: int, user_id: str, *, is_handover: bool
+async def _find_handover(
+    session: AsyncSession, connection_id: int, user_id: str
 ) -> AccessRequest | None:
-    """Return what this person asked for and nobody has answered yet."""
+    """Return this person's request to become the owner, while nobody has answered it."""
     return await session.scalar(
         select(AccessRequest).where(
             AccessRequest.connection_id == connection_id,
             AccessRequest.user_id == user_id,
-            AccessRequest.is_handover == is_handover,
+            AccessRequest.is_handover,
             AccessRequest.answered_at.is_(None),
         )
     )
@@ -204,7 +202,7 @@ async def may_take_over(
     """Say whether this exporter asked the owner to hand over and got no answer in time."""
     if people.named_role(connection, user_id) is not Role.EXPORTER:
         return False
-    request = await find_open(session, connection.id, user_id, is_handover=True)
+    request = await _find_handover(session, connection.id, user_id)
     return request is not None and now - request.asked_at >= PATIENCE
 
 
@@ -225,7 +223,7 @@ async def list_in(session: AsyncSession, workspace_id: int) -> list[Connection]:
     """Lock and return the workspace's connections."""
     found = await session.scalars(
         select(Connection)
-        .where(Connection.workspace_id == workspace_id, Connection.state.in_(_OWNED))
+        .where(Connection.workspace_id == workspace_id, Connection.state.in_(connections.IN_USE))
         .order_by(Connection.id)
         .with_for_update()
     )

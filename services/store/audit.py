@@ -99,7 +99,7 @@ async def list_newest(
     connection_id: int,
     *,
     export_ids: Collection[int] | None = None,
-    limit: int | None = None,
+    limit: int | None,
 ) -> Sequence[tuple[AuditEntry, Export | None]]:
     """Return what was done, newest first, each with its export; for all exports or for some."""
     asked = (

@@ -276,9 +276,7 @@ async def count_annotatable(session: AsyncSession, batch_id: int) -> int:
     return found or 0
 
 
-async def count_drafts(
-    session: AsyncSession, connection: Connection, since: date | None = None
-) -> int:
+async def count_drafts(session: AsyncSession, connection: Connection, since: date | None) -> int:
     """Return how many invoices are drafts in Paymo, by the list last copied."""
     dated = [InvoiceHeader.issued_on >= since] if since else []
     found = await session.scalar(

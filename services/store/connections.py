@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import and_, bindparam, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotConnected, Pair, SeveralConnections
@@ -268,30 +268,47 @@ async def find_here(session: AsyncSession, person: Person, connection_id: int) -
 
 async def find_last_ended(session: AsyncSession, person: Person) -> Connection | None:
     """Return the connection that ended last in this workspace, if its two sides were known."""
-    return await session.scalar(
-        select(Connection)
-        .join(Workspace)
-        .where(*_THEIRS, Connection.state == ConnectionState.ENDED, Connection.tenant_id != "")
-        .order_by(Connection.id.desc())
-        .limit(1),
-        _workspace_of(person),
-    )
+    ended = (Connection.state == ConnectionState.ENDED, Connection.tenant_id != "")
+    return await session.scalar(_newest(*_THEIRS, *ended).join(Workspace), _workspace_of(person))
 
 
 async def find_former(session: AsyncSession, connection: Connection) -> Connection | None:
     """Return the ended connection of the same company with the same organisation, if any."""
-    return await session.scalar(
-        select(Connection)
-        .where(
-            Connection.workspace_id == connection.workspace_id,
-            Connection.id != connection.id,
-            Connection.state == ConnectionState.ENDED,
-            Connection.paymo_company_id == connection.paymo_company_id,
-            Connection.tenant_id == connection.tenant_id,
-        )
-        .order_by(Connection.id.desc())
-        .limit(1)
+    return await _find_same(session, connection, [ConnectionState.ENDED])
+
+
+async def find_rival(session: AsyncSession, connection: Connection) -> Connection | None:
+    """Return another connection of this workspace that joins the same two, if any."""
+    return await _find_same(session, connection, [*IN_USE, ConnectionState.ENDING])
+
+
+async def _find_same(
+    session: AsyncSession, connection: Connection, states: Sequence[ConnectionState]
+) -> Connection | None:
+    same = (
+        Connection.paymo_company_id == connection.paymo_company_id,
+        Connection.tenant_id == connection.tenant_id,
     )
+    return await session.scalar(_newest(*_others(connection, states), *same))
+
+
+async def has_others(session: AsyncSession, connection: Connection) -> bool:
+    """Say whether the workspace has another connection that is in use."""
+    return await session.scalar(_newest(*_others(connection, IN_USE))) is not None
+
+
+def _others(
+    connection: Connection, states: Sequence[ConnectionState]
+) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Connection.workspace_id == connection.workspace_id,
+        Connection.id != connection.id,
+        Connection.state.in_(states),
+    )
+
+
+def _newest(*conditions: ColumnElement[bool]) -> Select[Connection]:
+    return select(Connection).where(*conditions).order_by(Connection.id.desc()).limit(1)
 
 
 async def list_by_tenants(session: AsyncSession, tenant_ids: Sequence[str]) -> Sequence[Connection]:
@@ -359,42 +376,11 @@ def pair_of(connection: Connection) -> Pair:
     )
 
 
-async def find_rival(session: AsyncSession, connection: Connection) -> Connection | None:
-    """Return another connection of this workspace that joins the same two, if any."""
-    return await session.scalar(
-        select(Connection).where(
-            Connection.workspace_id == connection.workspace_id,
-            Connection.id != connection.id,
-            Connection.state.in_((*IN_USE, ConnectionState.ENDING)),
-            Connection.paymo_company_id == connection.paymo_company_id,
-            Connection.tenant_id == connection.tenant_id,
-        )
-    )
-
-
-async def has_others(session: AsyncSession, connection: Connection) -> bool:
-    """Say whether the workspace has another connection that is in use."""
-    other = await session.scalar(
-        select(Connection.id)
-        .where(
-            Connection.workspace_id == connection.workspace_id,
-            Connection.id != connection.id,
-            Connection.state.in_(IN_USE),
-        )
-        .limit(1)
-    )
-    return other is not None
-
-
 async def find_begun(session: AsyncSession, workspace_id: int, user_id: str) -> Connection | None:
     """Return the connection that this person has begun and not finished."""
-    return await session.scalar(
-        select(Connection)
-        .where(
-            Connection.workspace_id == workspace_id,
-            Connection.state == ConnectionState.PENDING,
-            Connection.owner_id == user_id,
-        )
-        .order_by(Connection.id.desc())
-        .limit(1)
+    begun = (
+        Connection.workspace_id == workspace_id,
+        Connection.state == ConnectionState.PENDING,
+        Connection.owner_id == user_id,
     )
+    return await session.scalar(_newest(*begun))

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState, Links, PaymentState
-from services.model.notice import TOPIC_OF, Layout, NoticeKind, Rhythm, Topic
+from services.model.notice import TOPIC_OF, NoticeKind, Topic
 from services.store import connections, drafts, leases, people, settled, worklists
 from services.store.engine import insert_into, put_all
 from services.store.leases import fenced
@@ -207,9 +207,13 @@ async def find_subscription(
     """Return a channel's subscription to a connection, if there is one."""
     return await session.scalar(
         select(Subscription)
-        .where(Subscription.connection_id == connection_id, Subscription.channel_id == channel_id)
+        .where(*_key(connection_id, channel_id))
         .execution_options(populate_existing=True)
     )
+
+
+def _key(connection_id: int, channel_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return (Subscription.connection_id == connection_id, Subscription.channel_id == channel_id)
 
 
 async def list_subscriptions(session: AsyncSession, connection_id: int) -> Sequence[Subscription]:
@@ -222,26 +226,13 @@ async def list_subscriptions(session: AsyncSession, connection_id: int) -> Seque
 
 async def subscribe(session: AsyncSession, subscription: Subscription) -> None:
     """Subscribe the channel, or change its subscription; a paused one resumes."""
-    usual = Rhythm()
-    row = {
-        "connection_id": subscription.connection_id,
-        "channel_id": subscription.channel_id,
-        "topics": subscription.topics,
-        "client_id": subscription.client_id,
-        "minimum": subscription.minimum,
-        "layout": subscription.layout or Layout.BROADCAST,
-        "digest_every": subscription.digest_every or usual.every,
-        "digest_hour": usual.hour if subscription.digest_hour is None else subscription.digest_hour,
-        "digest_zone": subscription.digest_zone or usual.zone,
-        "digest_from": subscription.digest_from,
-        "set_by": subscription.set_by,
-        "set_at": subscription.set_at,
-        "paused_because": "",
-        "tried_at": None,
-    }
-    insert = insert_into(session, Subscription).values(**row)
     keys = ["connection_id", "channel_id"]
-    changed = {name: insert.excluded[name] for name in row if name not in keys}
+    names = [each.name for each in Subscription.__table__.columns if each.name != "id"]
+    resumed: dict[str, Any] = {"paused_because": "", "tried_at": None}
+    wanted = {name: getattr(subscription, name) for name in names} | resumed
+    row = {name: value for name, value in wanted.items() if value is not None}
+    insert = insert_into(session, Subscription).values(**row)
+    changed = {name: insert.excluded[name] for name in names if name not in keys}
     await session.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
 
 
@@ -251,11 +242,7 @@ async def mark_tried(session: AsyncSession, wanted: Subscription, at: datetime |
     is_free = true() if at is None else or_(last.is_(None), last <= at - _TRIAL)
     tried = await session.scalar(
         update(Subscription)
-        .where(
-            Subscription.connection_id == wanted.connection_id,
-            Subscription.channel_id == wanted.channel_id,
-            is_free,
-        )
+        .where(*_key(wanted.connection_id, wanted.channel_id), is_free)
         .values(tried_at=at)
         .returning(Subscription.id)
         .execution_options(synchronize_session=False)
@@ -267,7 +254,7 @@ async def unsubscribe(session: AsyncSession, connection_id: int, channel_id: str
     """Unsubscribe the channel; say whether it was subscribed."""
     removed = await session.scalar(
         delete(Subscription)
-        .where(Subscription.connection_id == connection_id, Subscription.channel_id == channel_id)
+        .where(*_key(connection_id, channel_id))
         .returning(Subscription.id)
         .execution_options(synchronize_session=False)
     )

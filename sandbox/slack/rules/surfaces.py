@@ -45,7 +45,7 @@ _OPTIONS_ANSWER = also(
 )
 
 
-def view_problems(view: Any, kind: str = "modal") -> list[str]:
+def view_problems(view: Any, kind: str) -> list[str]:
     """Say everything that Slack would refuse in a view of this kind."""
     problems: list[str] = []
     if not isinstance(view, dict):
