@@ -5,6 +5,7 @@ Only PostgreSQL needs it and its driver, so only PostgreSQL loads it.
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ import procrastinate
 import psycopg
 import structlog
 from procrastinate import exceptions, jobs
+from procrastinate.connector import Notify
 from sqlalchemy import make_url
 
 from bot.work import Run, Tasks
@@ -23,6 +25,18 @@ _LOOK = "look"
 _SCHEMA_LOCK = 7_296_302  # any number that nothing else in the database locks
 _AT_ONCE = 16
 _PAUSE = timedelta(seconds=1)  # before a lost database is tried again
+
+
+class _Connector(procrastinate.PsycopgConnector):
+    """Listens again where it couldn't; Procrastinate's worker would poll ever after."""
+
+    async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
+        """Listen until cancelled; meanwhile the pool logs that the database is away."""
+        names = list(channels)
+        while True:
+            with contextlib.suppress(exceptions.ConnectorException):
+                await super().listen_notify(on_notification, names)
+            await asyncio.sleep(_PAUSE.total_seconds())
 
 
 @dataclass(slots=True)
@@ -42,9 +56,7 @@ class DistributedWork:
 
     def __post_init__(self) -> None:
         """Register the only task."""
-        connector = procrastinate.PsycopgConnector(
-            conninfo=_libpq(self.url), min_size=1, max_size=6
-        )
+        connector = _Connector(conninfo=_libpq(self.url), min_size=1, max_size=6)
         self.app = procrastinate.App(connector=connector)
 
         @self.app.task(name=_LOOK)
@@ -98,7 +110,9 @@ class DistributedWork:
                 try:
                     await self._work()
                 except (exceptions.ConnectorException, psycopg.Error) as error:
-                    log.warning("worker_lost_database", reason=str(error))
+                    log.warning(
+                        "worker_lost_database", reason=type(error.__cause__ or error).__name__
+                    )
                     await asyncio.sleep(_PAUSE.total_seconds())
 
     async def _work(self) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import make_url, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.distributed import DistributedWork
 from bot.work import Run
@@ -16,7 +17,7 @@ from services.jobs.runner import Runner, Step, Turn
 from services.model.jobs import Job
 from services.store.engine import Database
 from services.store.tables import Draft
-from tests.databases import open_database
+from tests.databases import Cluster, open_database
 from tests.services.connecting import Nudges
 from tests.services.store_seeds import connected
 
@@ -155,6 +156,40 @@ async def test_what_a_killed_worker_was_doing_is_done_by_another(postgres_url: s
     looks.go.set()
     await killed.stop(PATIENCE)
     await database.close()
+
+
+async def listener(session: AsyncSession, name: str) -> int:
+    """Return the process in which a worker listens, once there is one."""
+    asking = text("SELECT pid FROM pg_stat_activity WHERE datname = :name AND query LIKE 'LISTEN%'")
+    async with asyncio.timeout(60):
+        while (found := await session.scalar(asking, {"name": name})) is None:
+            await asyncio.sleep(0.02)
+    return int(found)
+
+
+async def test_after_an_outage_a_nudge_is_heard_again_without_polling(
+    postgres_server: Cluster, postgres_url: str
+) -> None:
+    looks = Looks()
+    looks.go.set()
+    name = make_url(postgres_url).database or ""
+    work = DistributedWork(postgres_url, looks.run, poll=timedelta(hours=1))
+    admin = open_database(postgres_server.url())
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(admin.close)
+        session = await stack.enter_async_context(admin.sessions())
+        await work.start()
+        stack.push_async_callback(work.stop, PATIENCE)
+
+        heard = await listener(session, name)
+        await session.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+        await session.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": heard})
+        refusal = f'"{name}" is not currently accepting connections'
+        await until(lambda: refusal in (postgres_server.folder / "log").read_text())
+        await session.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+        assert await listener(session, name) != heard
+        await work.nudge(Job.EXPORT, 1)
+        await until(lambda: looks.seen == [(Job.EXPORT, 1)])
 
 
 @pytest.mark.parametrize("name", ["postgresql", "postgresql+asyncpg"])
