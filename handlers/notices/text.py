@@ -278,7 +278,8 @@ def _why_asked(facts: Facts) -> str:
     """Say what a deletion in Paymo would take with it."""
     said = [render(facts["why"])] if facts.get("why") else []
     if facts.get("hand_typed"):
-        said.append(f"Somebody entered payments of {amount(facts, 'hand_typed')} in Paymo by hand.")
+        paid = amount(facts, "hand_typed")
+        said.append(f"Paymo has payments of {paid} that didn't come from this invoice in Xero.")
     if facts.get("cuts"):
         said.append(
             f"Deleting it in Paymo cuts it off from {escape(facts['cuts'])}, which can "

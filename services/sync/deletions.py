@@ -1,7 +1,7 @@
 """Invoices deleted or voided in Xero, and how Paymo follows.
 
 Xero is asked twice, the second time by id, in the same organisation. A copy of Paymo's invoice is
-kept. Payments typed in Paymo belong to people, so a person is asked first.
+kept. Payments that didn't come with this export belong to people, so a person is asked first.
 
 Time and expenses belong to an invoice's lines, and the invoice to its project. A restored invoice
 has new lines, so whatever is still free is linked again, read back and compared.
@@ -30,7 +30,7 @@ from services.model.wording import counted, listed
 from services.store import connections, exports, leases, notices, payments
 from services.store.engine import Session
 from services.store.tables import Export
-from services.sync.payments import is_ours
+from services.sync.payments import key_of
 from services.sync.run import MOST_AT_ONCE, ExportedInvoice, SweepRun
 
 _OVERRULED = frozenset({Decision.DELETE, Decision.VOID})
@@ -135,10 +135,10 @@ class _Following(ExportedInvoice):
         """Return why a person must decide; "" if nobody must."""
         if policy.DELETION.is_over(self.export.tries - 1):
             return {"why": _STUCK}
-        hand_typed = await self._hand_typed(invoice)
+        others = await self._other_payments(invoice)
         cuts = "" if self._is_kept_as_void(status) else said(invoice)
-        if (hand_typed or cuts) and self.export.decision not in _OVERRULED:
-            return {"hand_typed": notices.amount_text(hand_typed or None), "cuts": cuts}
+        if (others or cuts) and self.export.decision not in _OVERRULED:
+            return {"hand_typed": notices.amount_text(others or None), "cuts": cuts}
         return {}
 
     async def _require_quiet(self) -> None:
@@ -176,15 +176,21 @@ class _Following(ExportedInvoice):
         wants_delete = self.run.connection.void_means == "delete" or decision is Decision.DELETE
         return status == VOIDED and not wants_delete
 
-    async def _hand_typed(self, invoice: Invoice) -> Decimal:
-        """Return the payments that people typed in Paymo: all that aren't our copies."""
+    async def _other_payments(self, invoice: Invoice) -> Decimal:
+        """Return the payments in Paymo that aren't copies of this invoice's in Xero.
+
+        People typed them, or they came from an invoice in another organisation.
+        """
         async with self.run.database.sessions() as session:
             rows = await payments.list_of(session, [self.export.id])
         ours = {row.paymo_payment_id for row in rows}
-        return sum(
-            (each.amount for each in invoice.payments if each.id not in ours and not is_ours(each)),
-            Decimal(0),
+        keys = {row.xero_payment_id for row in rows}
+        others = (
+            each.amount
+            for each in invoice.payments
+            if each.id not in ours and key_of(each) not in keys
         )
+        return sum(others, Decimal(0))
 
     async def _record_gone(self, status: str) -> bool:
         """Settle what is not in Paymo any more: by our own hand before a crash, or a person's."""

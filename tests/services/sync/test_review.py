@@ -53,6 +53,20 @@ async def test_a_payment_that_waits_does_not_hammer_a_xero_that_asked_us_to_wait
 ANOTHER = "00000000-0000-4000-8000-000000000001"
 
 
+async def test_a_copy_from_another_organisation_is_asked_about_before_its_invoice_goes(
+    bridge: Bridge,
+) -> None:
+    """The invoice was exported there, too, and its client has paid that one."""
+    company = bridge.paymo.company
+    invoice = company.numbered("INV-1")
+    company.pay(invoice.id, "20", notes=f"Xero payment {ANOTHER}")
+    bridge.xero.books.void(invoice_id(bridge))
+    await bridge.look()
+    kind, facts = (await bridge.notices())[-1]
+    assert (kind, facts["in_paymo"], facts["hand_typed"]) == ("invoice_voided", "asked", "20")
+    assert invoice.status != "void"
+
+
 async def test_a_payment_stays_while_xero_answers_about_another_one(bridge: Bridge) -> None:
     payment = bridge.xero.books.pay(invoice_id(bridge), Decimal(40), date=DAY)
     await bridge.look()
