@@ -164,6 +164,7 @@ class _Register:
             Command.RESTORE: _joined(patient(self.history.restore_number)),
             Command.CLIENT: _joined(self.owed.client),
             Command.SUBSCRIBE: self.notices.subscribe,
+            Command.UNSUBSCRIBE: self.notices.unsubscribe,
             Command.RECONCILE: patient(self.reconcile.compare),
         }
 
@@ -175,7 +176,6 @@ class _Register:
             Command.MATCH: self.matching.open,
             Command.STATUS: self.home.status,
             Command.SYNC: patient(self.connect.sync),
-            Command.UNSUBSCRIBE: self.notices.unsubscribe,
             Command.OVERDUE: self.owed.overdue,
             Command.SETTINGS: self.settings.open,
             Command.DISCONNECT: self.connect.open_farewell,

@@ -8,6 +8,7 @@ from handlers import blocks, reply
 from handlers.history.text import (
     NO_NUMBER,
     WHICH,
+    WHICH_CLIENT,
     client_text,
     file_text,
     history_text,
@@ -129,6 +130,9 @@ class OwedListeners:
 
     async def client(self, request: SlackRequest, name: str) -> None:
         """Tell what one client owes, and has paid."""
+        if not name:
+            await reply.tell(request, WHICH_CLIENT)
+            return
         await reply.tell(request, client_text(await self.service.of_client(request.person, name)))
 
 

@@ -102,6 +102,7 @@ _VALUES = {
 _PEOPLE = {"exporters", "viewers", "owner", "people"}
 _SIGNS = {Colour.GREEN: "✅", Colour.AMBER: "⚠️", Colour.RED: "⛔"}
 
+WHICH_CLIENT = "Type the client's name too, such as `/paymo-xero client Acme`."
 WHICH = "Type the invoice's number too, such as `/paymo-xero why INV-1`."
 
 

@@ -16,6 +16,7 @@ from handlers import blocks, names, reply
 from handlers.blocks import Block
 from handlers.buttons import held_in
 from handlers.notices.subscribed import (
+    ALONE,
     ANYWAY,
     ASK,
     INVITE,
@@ -67,7 +68,7 @@ from services.sync.service import Released
 log = structlog.get_logger(__name__)
 
 _NOT_A_CHANNEL = ("D", "")
-_LIST, _FILTERS = "list", (names.CLIENT, "min")
+_LIST, _FILTERS, _AND = "list", (names.CLIENT, "min"), ("and", "&", "+", "")
 # Slack's words for blocks that a workspace does not take: the message goes there in words alone.
 _BLOCKS_REFUSED = frozenset(
     {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "only_one_table_allowed"}
@@ -84,7 +85,7 @@ class NoticeListeners:
     async def subscribe(self, request: SlackRequest, typed: Sequence[str]) -> None:
         """Subscribe the channel that the command was typed in; elsewhere ask which one."""
         channel_id = request.person.channel_id
-        if list(typed) == [_LIST]:
+        if [each.casefold() for each in typed] == [_LIST]:
             await reply.tell(request, *await self._page(request, 0))
             return
         topics, only = _wanted(typed)
@@ -194,8 +195,11 @@ class NoticeListeners:
         fitting = [Option(each, each) for each in days.zones_like(request.typed)]
         await request.ack(blocks.listed([*own, *fitting]))
 
-    async def unsubscribe(self, request: SlackRequest) -> None:
-        """Unsubscribe the channel."""
+    async def unsubscribe(self, request: SlackRequest, typed: Sequence[str]) -> None:
+        """Unsubscribe the channel; whoever names something else doesn't mean all of this one."""
+        if typed:
+            await reply.tell(request, ALONE)
+            return
         channel_id = request.person_in_channel.channel_id
         removed = await self.service.unsubscribe(request.person, channel_id)
         await reply.tell(request, ended_text(channel_id, is_removed=removed))
@@ -220,7 +224,7 @@ def _wanted(typed: Sequence[str]) -> tuple[Sequence[Topic], Only]:
             last = None
         elif last is not None:
             last.append(word)
-        else:
+        elif name not in _AND:
             near = difflib.get_close_matches(name, known, n=1)
             raise ServiceError(no_topic_text(word, known, near))
     said = {key: " ".join(words).strip(", ") for key, words in filters.items()}

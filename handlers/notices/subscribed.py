@@ -30,6 +30,10 @@ ASK = {
 }
 
 MINIMUM_MEANS = "In the invoice's own currency. Failures and deletions are always sent."
+ALONE = (
+    "Nothing changed. To stop all notifications in a channel, type `/paymo-xero unsubscribe` there "
+    "without anything after it. To change its topics, type `/paymo-xero subscribe` there."
+)
 STILL_PAUSED = "Its notifications stay paused."
 NO_AMOUNT = "Type an amount, such as 500."
 _MANAGE = "Manage notifications"
@@ -131,6 +135,8 @@ def no_amount_text(typed: str) -> str:
 def no_topic_text(typed: str, known: Sequence[str], nearest: Sequence[str]) -> str:
     """Say that a word is no topic, which one is near, and what there is."""
     hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    if typed.startswith(("#", "<#")):
+        return f"To subscribe {typed}, type /paymo-xero subscribe there."
     return (
         f"“{typed}” isn't a topic.{hint} You can type {', '.join(known)}, client:NAME and min:500."
     )

@@ -11,6 +11,12 @@ _DROPPED = frozenset({"Cf", "Cc", "Cs", "Co", "Cn"})
 _MARKS = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f]")
 _BLANKS = re.compile(r"[\s\u2800\u3164\uffa0]+")
 _DASHES = re.compile(r"[\u02d7\u2043\u2212\u2796]")
+# Phones type some that keyboards lack.
+_PLAIN_MARKS = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201b\u02bc\u2032\u00b4`", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", '"')
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
+)
 _PARTS = re.compile(r"[^\W\d_]+|\d+")
 _LINK = re.compile(r"<(?:https?://|mailto:|tel:)([^<>|]*)(?:\|([^<>]*))?>")  # as Slack writes one
 _SIGN = r"(?:F )?[^\W\d_]{1,4}\.?"  # of a currency, in letters
@@ -36,6 +42,11 @@ def spaced(text: str) -> str:
     plain = _BLANKS.sub(" ", text)
     seen = (char for char in _MARKS.sub("", plain) if unicodedata.category(char) not in _DROPPED)
     return " ".join("".join(seen).split())
+
+
+def with_plain_marks(text: str) -> str:
+    """The text with the quotes, apostrophes and dashes of a keyboard."""
+    return text.translate(_PLAIN_MARKS)
 
 
 def cleaned(text: str) -> str:

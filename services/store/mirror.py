@@ -44,8 +44,8 @@ def folded(number: str) -> str:
 
 
 def folded_name(name: str) -> str:
-    """Return a name as people search for it: any case, with or without accents."""
-    apart = unicodedata.normalize("NFKD", name.strip().casefold())
+    """Return a name as people search for it: any case, accents, and kind of quotes and dashes."""
+    apart = unicodedata.normalize("NFKD", numbers.with_plain_marks(name).strip().casefold())
     return "".join(each for each in apart if not unicodedata.combining(each))[:_WIDEST]
 
 

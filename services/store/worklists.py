@@ -175,8 +175,11 @@ async def client_named(
     said = typed[:_LONGEST_ECHO]
     seen = true() if only is None else Client.client_id == only
     found: Sequence[Client] = ()
-    if typed:
-        found = await search_clients(session, connection_id, typed, _MOST_NAMED, seen)
+    folded = folded_name(typed)
+    for text in dict.fromkeys((folded, folded.strip('"'))):
+        if text and not found:
+            folded = text
+            found = await search_clients(session, connection_id, text, _MOST_NAMED, seen)
     if not found:
         if not await count_clients(session, connection_id):
             raise NotFound(
@@ -184,7 +187,7 @@ async def client_named(
                 "moment, so try again soon."
             )
         raise NotFound(f"No client in Paymo has “{said}” in its name. Type a part of it.")
-    exact = [each for each in found if each.folded_name == folded_name(typed)]
+    exact = [each for each in found if each.folded_name == folded]
     fitting = exact or found
     for some in (fitting, [each for each in fitting if each.is_active]):
         if len(some) == 1:

@@ -23,6 +23,7 @@ TYPED = {
     words.SEVERAL: "export INV-2 INV-3",
     **{each: f"{each} INV-1" for each in ("show", "why", "history", "undo", "restore")},
     names.EXPORT: "export INV-2",
+    "client": "client Acme",
 }
 # In a view alone, or about somebody's own table: these are refused in other words, or in none.
 IN_OTHER_WORDS = {

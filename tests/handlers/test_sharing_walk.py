@@ -160,6 +160,25 @@ async def test_typed_words_are_added_to_what_the_channel_has(walk: Walk) -> None
     assert len(walk.town.slack.messages(room)) == 3
 
 
+async def test_words_behind_the_command_never_mean_another_channel_than_was_typed(
+    walk: Walk,
+) -> None:
+    await connected(walk)
+    room = walk.town.room
+    await walk.type("subscribe Payments, and failures & digest")
+    assert "to payments, failures and digest:" in await told(walk, room)
+
+    for typed in ("unsubscribe #second", "unsubscribe <#C2|second>", "unsubscribe payments"):
+        await walk.type(typed)
+        await walk.ephemeral("Nothing changed. To stop all notifications in a channel")
+    await walk.type("subscribe #second")
+    await walk.ephemeral("To subscribe #second, type /paymo-xero subscribe there.")
+    await walk.type("subscribe List")
+    await walk.ephemeral("payments, failures and digest · set up by <@")
+    await walk.type("client")
+    await walk.ephemeral("Type the client's name too, such as `/paymo-xero client Acme`.")
+
+
 @pytest.mark.parametrize(("typed", "read"), [("956.250", "956.25:"), ("1,000", "1,000:")])
 async def test_a_typed_minimum_is_read_as_the_organisations_currency_is_written(
     walk: Walk, typed: str, read: str

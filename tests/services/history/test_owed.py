@@ -12,6 +12,7 @@ from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.people import Person
 from services.store.engine import Database
+from services.store.mirror import folded_name
 from services.store.tables import Client, Connection, Subscription
 from tests.databases import SQLITE_ALONE
 from tests.services.prepared import Clock
@@ -44,7 +45,7 @@ async def service(database: Database) -> OwedService:
             session.add(export)
         for client_id, name in ((5, "Acme Ltd"), (6, "Acorn"), (7, "Acorn Two")):
             row = Client(connection_id=connection.id, client_id=client_id, name=name)
-            row.folded_name = name.casefold()
+            row.folded_name = folded_name(name)
             session.add(row)
         session.add(
             Subscription(
@@ -89,8 +90,28 @@ async def add_clients(service: OwedService, *rows: tuple[int, str, bool]) -> Non
         connection_id = await session.scalar(select(Connection.id))
         for client_id, name, is_active in rows:
             row = Client(client_id=client_id, name=name, is_active=is_active)
-            row.connection_id, row.folded_name = connection_id or 0, name.casefold()
+            row.connection_id, row.folded_name = connection_id or 0, folded_name(name)
             session.add(row)
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("Acme Ltd", "\u201cAcme Ltd\u201d"),
+        ("Acme Ltd", '"acme"'),
+        ("Smith's Bakery", "smith\u2019s"),
+        ("Smith\u2019s Bakery", "Smith's bakery"),
+        ("North\u2013South", "north-south"),
+        ('The "Barn"', "the \u201cbarn\u201d"),
+    ],
+)
+async def test_a_client_is_found_whatever_quotes_and_dashes_a_phone_types(
+    service: OwedService, name: str, typed: str
+) -> None:
+    if name != "Acme Ltd":
+        await add_clients(service, (8, name, True))
+
+    assert (await service.of_client(VIEWER, typed)).client == name
 
 
 async def test_a_client_that_paymo_archived_owes_as_before(service: OwedService) -> None:
