@@ -94,8 +94,7 @@ async def look_now(bridge: Bridge) -> None:
     """Have Xero say that something changed, and look a moment later."""
     named = list(bridge.xero.invoices)
     await bridge.hints.from_xero({(await bridge.connection()).tenant_id: named})
-    bridge.clock.turn(seconds=3)
-    await bridge.run()
+    await bridge.wait(seconds=3)
 
 
 async def start_anew(bridge: Bridge) -> None:

@@ -12,7 +12,6 @@ from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
 from sandbox.xero import XeroWorld
 from sandbox.xero.model import new_id
-from sandbox.xero.organisation import Organisation
 from services.automatic.service import AutoStep
 from services.batch.groups import GroupSender
 from services.batch.reading import TableReader
@@ -41,13 +40,7 @@ from services.model.people import Person, ReplyTarget
 from services.reconcile.service import ReconcileService, ReconcileStep
 from services.store import connections, due
 from services.store.engine import Database
-from services.store.tables import (
-    Connection,
-    Export,
-    Notice,
-    Payment,
-    Schedule,
-)
+from services.store.tables import Connection, Export, Notice, Payment, Schedule
 from services.sync.service import HintService, SyncService
 from services.sync.sweep import SweepStep
 from services.undo.restoring import RestoreService, RestoreStep
@@ -212,8 +205,7 @@ class Bridge:
             acme = made.paymo.company.add_client("Acme Ltd")
             for number in numbers:
                 made.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100")], tax=15)
-            made.clock.turn(hours=2)
-            await made.run()
+            await made.wait(hours=2)
             return made
 
         return await prepared(database, ("Acme Ltd", *numbers), build)
@@ -275,10 +267,14 @@ class Bridge:
         """Copy both systems' lists if that is due."""
         await self.runner.run(self.mirror, self.connection_id)
 
+    async def wait(self, **by: int) -> None:
+        """Let time pass, and do what is due."""
+        self.clock.turn(**by)
+        await self.run()
+
     async def look(self) -> None:
         """Let the time for the next look at Xero come, and do what is due."""
-        self.clock.turn(minutes=6)
-        await self.run()
+        await self.wait(minutes=6)
 
     async def form_for(self, number: str, person: Person = ANNA) -> ExportForm:
         """Open the form for an invoice and wait until it was read."""
@@ -305,8 +301,9 @@ class Bridge:
         invoice_id = int(form.invoice.value) if form.invoice else None
         return ExportChoice(invoice_id=invoice_id, **(proposed | chosen))
 
-    def foreign_invoice(self, books: Organisation) -> str:
+    def foreign_invoice(self) -> str:
         """Have somebody write an invoice in Xero by hand; return its id."""
+        books = self.xero.books
         mine = next(iter(books.invoices.values()))
         own: dict[str, Any] = dict.fromkeys(("url", "reference", "created_by"), "")
         own |= {"invoice_id": new_id(), "number": "HAND-1"}

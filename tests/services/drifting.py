@@ -18,8 +18,7 @@ async def open_bridge(database: Database) -> Bridge:
     made.xero.books.add_currency("USD")
     acme = made.paymo.company.add_client("Acme Ltd")
     made.paymo.company.add_invoice("INV-1", acme, [("Work", "", 1, "100")], tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
+    await made.wait(hours=2)
     await made.export_it("INV-1")
     return made
 

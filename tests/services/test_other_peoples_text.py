@@ -19,8 +19,7 @@ async def pair(database: Database) -> Bridge:
     lines = [(f"Des{WORST}ign", f"Home{WORST} page &#8238;&#7;\x0bfor you", 1, "100")]
     for number in (f"INV{WORST}-\u200d7", f"INV{WORST}-0000000000000000000-8"):
         made.paymo.company.add_invoice(number, client, lines, tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
+    await made.wait(hours=2)
     return made
 
 

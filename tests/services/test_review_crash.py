@@ -156,8 +156,7 @@ async def test_five_lines_with_discount_and_tax_on_tax_are_equal_in_xero(
     lines.append(("Expense", "", "1", "10", False))  # type: ignore[arg-type]
     taxes = {"tax": federal, "tax2": regional, "tax_on_tax": True, "discount": "10"}
     bridge.paymo.company.add_invoice("INV-3", acme, lines, currency=currency, **taxes)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     account = next(each for each in books.accounts.values() if each.code == "201")
     result = await bridge.export_it("INV-3", account_id=account.account_id)
     assert result.state is ExportState.EXPORTED, result.reason

@@ -16,8 +16,7 @@ async def pair(database: Database) -> Bridge:
     more = {"email": f"{LONG}@long.example", "fiscal_information": LONG}
     client = made.paymo.company.add_client(LONG, **more)
     made.paymo.company.add_invoice("INV-1", client, [("Work", "", 1, "100")], tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
+    await made.wait(hours=2)
     return made
 
 

@@ -35,8 +35,7 @@ async def pair(database: Database) -> Bridge:
     made.paymo.company.add_client("Kiwi Farm")
     for nth in (1, 2, 3):
         draft(made, f"HAND-{nth}")
-    made.clock.turn(hours=2)
-    await made.run()
+    await made.wait(hours=2)
     return made
 
 
@@ -170,8 +169,7 @@ async def test_a_clock_that_was_ahead_when_it_was_switched_on_skips_nothing(brid
         await upkeep.set_back(session, bridge.clock(), timedelta(days=3))
     draft(bridge, "INV-1", status="sent")
     draft(bridge, "INV-2", "Kiwi Farm", status="sent")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     await match(bridge, "INV-2", kiwi)
     await bridge.run()
 
@@ -193,8 +191,7 @@ async def test_a_copy_that_is_cut_short_keeps_nothing_from_going(
     )
     bridge.clock.turn(minutes=61)
     await bridge.copy()
-    bridge.clock.turn(minutes=2)
-    await bridge.run()
+    await bridge.wait(minutes=2)
 
     assert in_xero(bridge) == ["INV-1"]
 
@@ -302,8 +299,7 @@ async def test_one_answer_releases_what_was_asked_about(bridge: Bridge, answer: 
     assert len(await told(bridge, "export_asked")) == 2
     kiwi = bridge.xero.books.add_contact("Kiwi Farm").contact_id
     bridge.xero.books.add_currency("SEK")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     if answer == "match":
         await match(bridge, "INV-1", kiwi)
     elif answer == "form":

@@ -138,7 +138,7 @@ async def test_each_obstacle_has_its_word(bridge: Bridge) -> None:
     invoices(bridge, 1, issued=date(2025, 3, 1), due=date(2025, 4, 1))
     invoices(bridge, 1, tax=7)
     await bridge.export_it("INV-1")
-    bridge.foreign_invoice(books)
+    bridge.foreign_invoice()
     invoices(bridge, 1)
     next(each for each in books.invoices.values() if each.number == "HAND-1").number = "INV-6"
 
@@ -248,8 +248,7 @@ async def test_lines_that_a_long_list_leaves_out_are_asked_for_by_the_hundred(
     owner = next(iter(company.clients.values()))
     for nth in range(150):
         company.add_invoice(f"INV-{nth}", owner, [("Hour", "", 1, "1")] * 20, tax=15, status="sent")
-    bridge.clock.turn(minutes=10)
-    await bridge.run()
+    await bridge.wait(minutes=10)
 
     report = await export_all(bridge)
 
@@ -292,8 +291,7 @@ async def test_a_table_that_nobody_confirms_is_forgotten(bridge: Bridge) -> None
 async def test_drafts_are_left_out_and_counted(bridge: Bridge) -> None:
     invoices(bridge, 2)
     invoices(bridge, 3, status="draft")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
 
     form = await table(bridge)
     assert (form.count("ready"), form.drafts) == (2, 3)

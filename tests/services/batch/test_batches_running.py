@@ -196,7 +196,7 @@ async def refused(bridge: Bridge) -> BatchForm:
     await bridge.export_it("INV-1")
     invoices(bridge, 2)
     form = await table(bridge)
-    bridge.foreign_invoice(books)
+    bridge.foreign_invoice()
     hand = next(each for each in books.invoices.values() if each.number == "HAND-1")
     hand.number = "INV-5"
     books.archive_contact(other.contact_id)

@@ -59,8 +59,7 @@ async def test_forty_cost_as_many_transactions_and_statements_as_five(bridge: Br
     statements: list[Counter[str]] = []
     for count in (5, 40):
         invoices(bridge, count)
-        bridge.clock.turn(minutes=10)
-        await bridge.run()
+        await bridge.wait(minutes=10)
         batch_id = await confirmed(bridge)
         with overheard(bridge.database) as heard, committed(bridge.database) as noted:
             await bridge.work_on(Job.BATCH, batch_id)
@@ -104,7 +103,7 @@ async def spoilt(bridge: Bridge, lost: str) -> None:
     invoices(bridge, 4)
     invoices(bridge, 2, client="Birch Ltd")
     batch_id = await confirmed(bridge)
-    bridge.foreign_invoice(books)
+    bridge.foreign_invoice()
     hand = next(each for each in books.invoices.values() if each.number == "HAND-1")
     hand.number = "INV-3"
     books.archive_contact(birch.contact_id)
@@ -141,7 +140,7 @@ async def test_the_report_keeps_what_to_do_however_long_the_names_are(bridge: Br
     await bridge.export_it("INV-1")
     invoices(bridge, 1)
     batch_id = await confirmed(bridge)
-    hand = books.invoices[bridge.foreign_invoice(books)]
+    hand = books.invoices[bridge.foreign_invoice()]
     hand.number, hand.contact_id = "INV-2", other.contact_id
     await bridge.work_on(Job.BATCH, batch_id)
     await ended(bridge)

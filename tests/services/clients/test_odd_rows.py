@@ -59,8 +59,7 @@ async def test_an_odd_invoice_in_xero_is_named_until_it_can_be_read(
     assert "invoice INV-1 in Xero" in odd
     assert first == ["INV-2"]
 
-    bridge.clock.turn(hours=25)
-    await bridge.run()
+    await bridge.wait(hours=25)
     assert paid_in_paymo(bridge) == ["INV-1", "INV-2"]
     assert await told(bridge) == ""
 
@@ -160,8 +159,7 @@ async def test_an_export_that_xero_took_is_no_riddle_because_a_field_is_odd(
 async def test_a_batch_names_what_cannot_be_read_and_exports_the_rest(database: Database) -> None:
     bridge = await batching.opened(database)
     batching.invoices(bridge, 3)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     odd = {"invoices/1/invoiceitems/0/price_unit": None}
     bridge.paymo.faults.add(path="/invoices", times=99, alter=odd)
     form = await batching.export_all(bridge)
@@ -177,8 +175,7 @@ async def test_what_a_batch_is_not_told_the_id_of_is_looked_up(database: Databas
     """Without the id in Xero nobody would ever see it paid."""
     bridge = await batching.opened(database)
     batching.invoices(bridge, 3)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     bridge.xero.faults.add(method="PUT", path="/Invoices$", alter={"Invoices/1/InvoiceID": None})
     await batching.export_all(bridge)
     rows = await bridge.exports()

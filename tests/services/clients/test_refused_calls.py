@@ -50,8 +50,7 @@ async def test_one_invoice_that_paymo_refuses_keeps_no_other_from_being_paid(
     assert "INV-1" in (await bridge.schedule(Job.SWEEP)).problem
 
     bridge.paymo.faults.clear()
-    bridge.clock.turn(hours=1)
-    await bridge.run()
+    await bridge.wait(hours=1)
     assert len(bridge.paymo.company.payments) == 2
     assert (await bridge.connection()).state is ConnectionState.ACTIVE
 
@@ -80,8 +79,7 @@ async def test_a_connection_that_somebody_ended_in_xero_is_broken_all_the_same(
 
 async def test_an_account_that_paymo_refuses_is_broken(bridge: Bridge) -> None:
     bridge.paymo.faults.add(path="", times=99, **PLAN)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     connection = await bridge.connection()
 
     assert (connection.state, connection.broken_side) == (ConnectionState.BROKEN, "Paymo")

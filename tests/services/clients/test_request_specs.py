@@ -120,8 +120,7 @@ async def test_every_request_of_a_walk_is_as_specified(
     company.set_status(company.numbered("INV-5").id, "sent")
     await batching.export_all(bridge)
     await bridge.reconcile.ask(ANNA, "", reply_to())
-    bridge.clock.turn(hours=25)
-    await bridge.run()
+    await bridge.wait(hours=25)
     connection = await bridge.connection()
     clients = bridge.xeros
     xero = clients.client(connection.tenant_id, connection.grant_id)

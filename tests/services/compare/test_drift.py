@@ -190,8 +190,7 @@ async def test_an_update_whose_answer_was_lost_is_looked_up_first(
     hang_up = "after" if arrives else "before"
     bridge.xero.faults.add(method="POST", path="/Invoices", hang_up=hang_up)
     await press(bridge)
-    bridge.clock.turn(minutes=1)
-    await bridge.run()
+    await bridge.wait(minutes=1)
 
     (export,) = await bridge.exports()
     assert (in_xero(bridge).total, export.xero_total) == (Decimal(230), Decimal(230))

@@ -84,8 +84,7 @@ async def test_pressing_update_brings_everything_over_and_leaves_no_difference(
 ) -> None:
     beta = bridge.paymo.company.add_client("Beta Ltd")
     there = bridge.xero.books.add_contact("Beta Ltd").contact_id
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     items = [
         Item(901, "Design", "In May", Decimal("85.505"), Decimal("3.33")),
         Item(902, "Train", "", Decimal(20), Decimal(1), apply_tax=False),
@@ -270,8 +269,7 @@ async def test_an_update_whose_answer_got_lost_is_known_by_what_xero_made_of_it(
     bridge.xero.faults.add(method="POST", path="Invoices", hang_up="after")
     await renumber(bridge, "INV \U0001f389  5")
     for _ in range(3):
-        bridge.clock.turn(minutes=10)
-        await bridge.run()
+        await bridge.wait(minutes=10)
 
     assert in_xero(bridge).number == "INV 5"
     assert len(bridge.xero.calls("POST", "/Invoices")) == 1

@@ -39,8 +39,7 @@ async def pair(database: Database) -> Bridge:
         made.paymo.company.add_invoice(
             f"INV-{nth}", acme, [("Design", "Pages", 1, "100.00")], tax=15, status="sent"
         )
-    made.clock.turn(hours=2)
-    await made.run()
+    await made.wait(hours=2)
     return made
 
 
@@ -92,8 +91,7 @@ async def test_what_is_known_to_need_something_first_is_listed_apart(bridge: Bri
     ]
     for nth, (client, odd) in enumerate(invoices, 4):
         company.add_invoice(f"INV-{nth}", client, work, **{"tax": 15, "status": "sent", **odd})
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     form = await table(bridge)
     reasons = {each.number: each.cure for group in form.groups for each in group.lines}
 
@@ -121,8 +119,7 @@ async def test_what_a_table_found_is_said_until_the_invoice_is_edited(
     company.edit(invoice.id, tax=Decimal(9))
     invoice.updated = bridge.clock() + timedelta(hours=ahead)
     await bridge.run()
-    bridge.clock.turn(minutes=6)
-    await bridge.run()
+    await bridge.wait(minutes=6)
     await table(bridge)
 
     found = await worked_out(bridge)

@@ -28,8 +28,7 @@ async def client(bridge: Bridge, name: str, email: str = "") -> int:
     company = bridge.paymo.company
     made = company.add_client(name, email=email)
     company.add_invoice("INV-1", made, [("Work", "", 1, "100")], tax=15)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     return made.id
 
 
@@ -117,8 +116,7 @@ async def test_a_client_that_was_added_before_is_found_by_its_number(
     number = f"paymo:{client_id}"
     if is_known:
         add(bridge, "Renamed & Co", ContactNumber=number)
-        bridge.clock.turn(hours=2)
-        await bridge.run()
+        await bridge.wait(hours=2)
         form = await bridge.form_for("INV-1")
         choice = bridge.choice(form, contact_id="new", account_id=account(bridge))
         seen = await bridge.forms.choose(form.draft_id, ANNA, choice)
@@ -174,8 +172,7 @@ async def test_a_contact_whose_answer_got_lost_is_not_added_twice(
     bridge.xero.faults.add(method="PUT", path="Contacts", hang_up="after")
     await press(bridge)
     for _ in range(4):
-        bridge.clock.turn(minutes=10)
-        await bridge.run()
+        await bridge.wait(minutes=10)
 
     [exported] = await bridge.exports()
     assert exported.state is ExportState.EXPORTED, exported.reason
@@ -191,8 +188,7 @@ async def test_what_an_archived_contact_holds_goes_on_when_it_is_restored(
     refused = await export(bridge, name, status="ARCHIVED", ContactNumber=f"paymo:{client_id}")
     assert "archived" in refused.reason
     contacts(bridge)[0].status = "ACTIVE"
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
 
     [exported] = await bridge.exports()
     assert exported.state is ExportState.EXPORTED, exported.reason

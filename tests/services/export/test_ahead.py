@@ -100,8 +100,7 @@ async def test_a_choice_is_remembered_once_paymo_answers_unless_somebody_chose_s
         client_id = bridge.paymo.company.numbered("INV-1").client_id
         await bridge.matching.save(ANNA, MatchChoice(client_id, other.contact_id))
     bridge.paymo.faults.clear()
-    bridge.clock.turn(minutes=5)
-    await bridge.run()
+    await bridge.wait(minutes=5)
 
     assert [each.state for each in await bridge.exports()] == [ExportState.EXPORTED]
     assert await match_of(bridge) == (other if has_chosen else chosen).contact_id

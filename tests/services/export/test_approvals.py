@@ -38,8 +38,7 @@ async def pair(database: Database) -> Bridge:
     acme = next(iter(made.paymo.company.clients.values()))
     made.paymo.company.add_invoice("SMALL", acme, [("Work", "", 1, "80")], tax=15)
     await made.change(exporters=["U2"], approve_above=Decimal(100))
-    made.clock.turn(hours=2)
-    await made.run()
+    await made.wait(hours=2)
     return made
 
 
@@ -155,8 +154,7 @@ async def test_another_currency_always_waits(bridge: Bridge) -> None:
     acme = next(iter(bridge.paymo.company.clients.values()))
     bridge.xero.books.add_currency("USD")
     bridge.paymo.company.add_invoice("USD-1", acme, [("Work", "", 1, "5")], tax=15, currency="USD")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     assert (await bridge.export_it("USD-1")).state is ExportState.AWAITING
     assert numbers(bridge) == []
 
@@ -181,8 +179,7 @@ async def wait_automatically(bridge: Bridge) -> Notice:
         await bridge.export_it(number)
     company = bridge.paymo.company
     company.set_status(company.numbered("BIG-4").id, "draft")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     await save(bridge, auto_export="on", approve_above="100")
     bridge.clock.turn(minutes=1)
     company.set_status(company.numbered("BIG-4").id, "sent")
@@ -304,8 +301,7 @@ async def test_a_match_by_another_makes_them_a_maker_too(bridge: Bridge) -> None
     books.archive_contact(next(iter(books.contacts)))
     await bridge.run()
     other = books.add_contact("Acme Group")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     choice = MatchChoice(next(iter(company.clients)), other.contact_id, "")
     await bridge.matching.save(BEN, choice)
     await bridge.run()
@@ -360,8 +356,7 @@ async def test_an_invoice_that_was_restored_waits_like_any_other(bridge: Bridge)
     await bridge.change(approve_above=Decimal(100))
     await bridge.restore.restore_number(ANNA, "BIG-1", reply_to())
     await bridge.run()
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     assert (await bridge.export_it("BIG-1")).state is ExportState.AWAITING
 
 

@@ -30,8 +30,7 @@ async def pair(database: Database) -> Bridge:
     made.xero.books.add_contact("Acme Ltd", email="pay@acme.example")
     acme = made.paymo.company.add_client("Acme Ltd", email="pay@acme.example")
     made.paymo.company.add_invoice("INV-1", acme, [("Design", "", 10, "120.00")], tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
+    await made.wait(hours=2)
     return made
 
 
@@ -240,8 +239,7 @@ async def test_e28_a_currency_is_enabled_in_xero_and_never_replaced(bridge: Brid
 async def test_e20_an_account_without_a_code_is_named_by_its_id(bridge: Bridge) -> None:
     """An id never goes out as a code."""
     plain = bridge.xero.books.add_account("", "Consulting", tax_type="OUTPUT2")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     result = await bridge.export_it("INV-1", account_id=plain.account_id)
 
     [line] = in_xero(bridge, result).lines
@@ -268,8 +266,7 @@ async def test_accounts_for_advance_payments_are_offered_last_and_exported_to(
     books.add_account("827", "Loan", kind="TERMLIAB", tax_type="OUTPUT2", status="ARCHIVED")
     books.add_account("820", "GST", kind="CURRLIAB", tax_type="OUTPUT2", system_account="GST")
     books.accounts[account(bridge, "200")].status = "ARCHIVED"
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     groups = await bridge.matching.account_options(ANNA, "")
     form = await bridge.form_for("INV-1")
 
@@ -290,13 +287,11 @@ async def test_e18_an_account_archived_since_is_said_and_not_proposed_again(
     bridge: Bridge,
 ) -> None:
     spare = bridge.xero.books.add_account("210", "Projects", tax_type="OUTPUT2")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     await bridge.export_it("INV-1", account_id=spare.account_id)
     spare.status = "ARCHIVED"
     await add(bridge, "INV-2")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
 
     form = await bridge.form_for("INV-2")
     assert "Projects (210) is archived in Xero" in " ".join(each.text for each in form.checks)

@@ -168,8 +168,7 @@ def in_xero(*changes: Cause) -> Cure:
     async def act(bridge: Bridge, _: Export) -> None:
         for change in changes:
             change(bridge)
-            bridge.clock.turn(hours=2)
-            await bridge.run()
+            await bridge.wait(hours=2)
 
     return act
 
@@ -220,8 +219,7 @@ async def matched(bridge: Bridge, first: Export) -> None:
     """Choose another contact and account for the client."""
     other = books(bridge).add_contact("Acme Group").contact_id
     spare = account(bridge, "Projects").account_id
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     await bridge.matching.save(ANNA, MatchChoice(first.client_id or 0, other, spare))
 
 
@@ -327,8 +325,7 @@ async def test_what_is_put_right_in_paymo_waits_for_a_look(
     assert (first.refusals, second.refusals) == ([problem], [problem])
     assert bridge.screen.results[-1].actions == ("look_again", "retry")
     mend(bridge)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     await bridge.requests.act(ANNA, first.id, reply_to(), Action.RETRY)
     await bridge.run()
 

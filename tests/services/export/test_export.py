@@ -25,8 +25,7 @@ async def pair(database: Database) -> Bridge:
     made.paymo.company.add_client("Kiwi Farm", email="farm@kiwi.example")
     lines = [("Design", "Pages", 10, "120.00"), ("Travel", "Train", 1, "33.33", False)]
     made.paymo.company.add_invoice("INV-1", acme, lines, tax=15)
-    made.clock.turn(hours=2)
-    await made.run()
+    await made.wait(hours=2)
     return made
 
 
@@ -128,8 +127,7 @@ async def test_e09_an_unknown_outcome_is_looked_up_before_it_is_sent_again(
     await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
     for _ in range(5):
-        bridge.clock.turn(seconds=20)
-        await bridge.run()
+        await bridge.wait(seconds=20)
     (export,) = await bridge.exports()
     assert export.state is ExportState.EXPORTED, export.reason
     assert list(bridge.xero.invoices) == [export.xero_invoice_id]

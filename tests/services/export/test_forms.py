@@ -21,8 +21,7 @@ async def test_a_form_opened_by_number_names_client_and_total_before_paymo_is_re
 ) -> None:
     client = bridge.paymo.company.add_client("Sunrise Yoga")
     bridge.paymo.company.add_invoice("INV-1", client, [("Work", "", 1, "100")], tax=15)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
 
     form = await bridge.forms.open(ANNA, "INV-1")
 
@@ -34,8 +33,7 @@ async def test_a_form_opened_by_number_names_client_and_total_before_paymo_is_re
 async def test_the_total_is_seen_however_long_the_names_are(bridge: Bridge) -> None:
     client = bridge.paymo.company.add_client("Sunrise Yoga " * 15)
     bridge.paymo.company.add_invoice("INV-" + "1" * 40, client, [("Work", "", 1, "100")], tax=15)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
 
     [group] = await bridge.forms.invoice_options(ANNA, "yoga")
     [row] = group.options
@@ -67,8 +65,7 @@ async def test_the_menu_finds_number_client_and_amount_and_says_what_it_looked_f
     acme, yoga = company.add_client("Acme Ltd"), company.add_client("Sunrise Yoga")
     company.add_invoice("INV-2041", acme, [("Work", "", 1, "1956.25")])
     company.add_invoice("INV-7", yoga, [("Work", "", 1, "100")], tax=15)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
 
     [menu] = await bridge.forms.invoice_options(ANNA, typed)
 
@@ -96,8 +93,7 @@ async def test_the_menu_reads_three_digits_as_decimals_where_the_invoice_has_thr
     company.add_invoice("INV-K", acme, [("Work", "", 1, "956.250")], currency="KWD")
     company.add_invoice("INV-L", acme, [("Work", "", 1, "1000")], currency="KWD")
     company.add_invoice("INV-N", acme, [("Work", "", 1, "1000")], currency="NZD")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
 
     [menu] = await bridge.forms.invoice_options(ANNA, typed)
 
@@ -109,8 +105,7 @@ async def without_due(bridge: Bridge) -> Invoice:
     client = bridge.paymo.company.add_client("Sunrise Yoga")
     made = bridge.paymo.company.add_invoice("INV-1", client, [("Work", "", 1, "100")], tax=15)
     made.due = None
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     return made
 
 
@@ -156,8 +151,7 @@ async def test_a_client_that_nothing_is_like_is_added_first_and_another_contact_
     bridge.xero.books.add_contact("Lighthouse Coffee")
     client = bridge.paymo.company.add_client("Sunrise Yoga")
     bridge.paymo.company.add_invoice("INV-1", client, [("Work", "", 1, "100")], tax=15)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     form = await bridge.form_for("INV-1")
 
     groups = await bridge.matching.contact_options(ANNA, "", client_id=client.id)
@@ -176,8 +170,7 @@ async def test_a_client_that_nothing_is_like_is_added_first_and_another_contact_
 async def test_one_press_adds_the_client_where_no_contact_is_chosen(bridge: Bridge) -> None:
     client = bridge.paymo.company.add_client("Sunrise Yoga")
     bridge.paymo.company.add_invoice("INV-1", client, [("Work", "", 1, "100")], tax=15)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     form = await bridge.form_for("INV-1")
     assert (form.contact, Action.ADD_CONTACT in form.actions) == (None, True)
 
@@ -193,8 +186,7 @@ async def test_the_form_says_why_the_account_is_selected(bridge: Bridge) -> None
     birch = bridge.paymo.company.add_client("Birch")
     for number, client in (("INV-1", acme), ("INV-2", acme), ("INV-3", birch)):
         bridge.paymo.company.add_invoice(number, client, [("Work", "", 1, "100")], tax=15)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
 
     reasons = [(await bridge.form_for("INV-1")).account_reason]
     await bridge.export_it("INV-1", contact_id="new")
@@ -210,8 +202,7 @@ async def test_a_choice_made_while_the_clock_was_days_ahead_gives_way_to_the_nex
     for number in ("INV-1", "INV-2", "INV-3"):
         bridge.paymo.company.add_invoice(number, acme, [("Work", "", 1, "100")], tax=15)
     first, second = (bridge.xero.books.add_contact(name) for name in ("Acme Ltd", "Acme Group"))
-    bridge.clock.turn(days=3)
-    await bridge.run()
+    await bridge.wait(days=3)
     await bridge.export_it("INV-1", contact_id=first.contact_id)
     bridge.clock.turn(days=-3)
     async with bridge.database.sessions.begin() as session:
@@ -228,8 +219,7 @@ async def _prepared(bridge: Bridge) -> ExportForm:
     """Return a form whose invoice Paymo is to be asked for."""
     acme = bridge.paymo.company.add_client("Acme Ltd")
     bridge.paymo.company.add_invoice("INV-1", acme, [("Work", "", 1, "100")], tax=15)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     return await bridge.forms.open(ANNA, "INV-1")
 
 

@@ -200,7 +200,6 @@ async def test_what_waited_for_an_archived_contact_goes_on_once_it_is_restored(
         await bridge.run()
     assert {tuple(each.refusals) for each in await bridge.exports()} == {("contact",)}
     acme.status, acme.updated = "ACTIVE", bridge.clock() + timedelta(minutes=1)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     assert {each.state for each in await bridge.exports()} == {ExportState.EXPORTED}
     assert len(bridge.xero.invoices) == (2 if is_batch else 1)

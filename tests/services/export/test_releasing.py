@@ -45,8 +45,7 @@ async def test_e14_one_match_releases_all_that_an_archived_contact_held_up(
     assert "is archived in Xero" in bridge.screen.results[-1].reason
     assert bridge.screen.results[-1].actions == ("look_again", "retry")
     other = bridge.xero.books.add_contact("Acme Group")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     company = bridge.paymo.company
     company.edit(company.numbered("INV-3").id, discount=Decimal(5))
     bridge.screen.results.clear()
@@ -67,8 +66,7 @@ async def test_e14_restoring_the_contact_in_xero_is_an_answer_too(bridge: Bridge
     bridge.xero.books.archive_contact(acme_id(bridge))
     await bridge.run()
     bridge.xero.books.restore_contact(acme_id(bridge))
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
 
     assert await states(bridge) == [ExportState.EXPORTED, ExportState.EXPORTED]
 
@@ -79,16 +77,13 @@ async def test_e28_enabling_the_currency_releases_what_waited_for_it(bridge: Bri
     company = bridge.paymo.company
     for number in ("INV-1", "INV-2"):
         company.edit(company.numbered(number).id, currency="EUR")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     await ask_all(bridge, "INV-1", "INV-2")
     del bridge.xero.books.currencies["EUR"]
-    bridge.clock.turn(minutes=2)
-    await bridge.run()
+    await bridge.wait(minutes=2)
     assert await states(bridge) == [ExportState.FAILED, ExportState.FAILED]
     bridge.xero.books.add_currency("EUR")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
 
     assert await states(bridge) == [ExportState.EXPORTED, ExportState.EXPORTED]
     assert {each.currency for each in bridge.xero.invoices.values()} == {"EUR"}
@@ -101,12 +96,10 @@ async def test_e21_an_account_put_right_in_xero_releases_what_waited_for_it(
     await ask_all(bridge, "INV-1", "INV-2")
     sales = next(each for each in bridge.xero.books.accounts.values() if each.code == "200")
     sales.tax_type = "NONE"
-    bridge.clock.turn(minutes=2)
-    await bridge.run()
+    await bridge.wait(minutes=2)
     assert await states(bridge) == [ExportState.FAILED, ExportState.FAILED]
     sales.tax_type = "OUTPUT2"
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
 
     assert await states(bridge) == [ExportState.EXPORTED, ExportState.EXPORTED]
 
@@ -130,8 +123,7 @@ async def test_e15_a_merge_that_the_lists_know_is_said_in_the_form(bridge: Bridg
     await bridge.export_it("INV-1")
     group = bridge.xero.books.add_contact("Acme Group")
     bridge.xero.books.merge_contact(acme_id(bridge), into=group.contact_id)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     form = await bridge.form_for("INV-2")
 
     assert (form.contact and form.contact.value) == group.contact_id
@@ -241,8 +233,7 @@ async def _locked_out(bridge: Bridge) -> ExportResult:
     choice = bridge.choice(form, contact_id="new")
     await bridge.requests.request(ANNA, form.draft_id, choice, reply_to())
     bridge.xero.books.period_lock_date = company.numbered("INV-7").issued
-    bridge.clock.turn(minutes=2)
-    await bridge.run()
+    await bridge.wait(minutes=2)
     return bridge.screen.results[-1]
 
 

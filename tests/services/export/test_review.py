@@ -44,8 +44,7 @@ async def press(bridge: Bridge, number: str) -> None:
 async def let_hours_pass(bridge: Bridge) -> None:
     """Do what comes due in the next hours."""
     for _ in range(4):
-        bridge.clock.turn(minutes=40)
-        await bridge.run()
+        await bridge.wait(minutes=40)
 
 
 @pytest.mark.parametrize("status", [400, 404])
@@ -56,8 +55,7 @@ async def test_a_look_up_that_xero_does_not_let_us_make_is_said_and_ends(
     bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
     bridge.xero.faults.add(method="GET", path="Invoices", status=status, times=2)
     await press(bridge, "INV-1")
-    bridge.clock.turn(seconds=20)
-    await bridge.run()
+    await bridge.wait(seconds=20)
     said = bridge.screen.results[-1]
     assert said.state is ExportState.FAILED
     assert said.actions == ("link_existing", "retry", "cancel")
@@ -86,8 +84,7 @@ async def test_what_was_sent_unheard_is_found_by_its_number_whatever_xero_made_o
     await bridge.look()
     bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
     await press(bridge, number)
-    bridge.clock.turn(seconds=3)
-    await bridge.run()
+    await bridge.wait(seconds=3)
     (export,) = await bridge.exports()
     assert export.state is ExportState.EXPORTED, export.reason
     assert list(bridge.xero.invoices) == [export.xero_invoice_id]
@@ -125,8 +122,7 @@ async def test_one_given_up_unheard_is_found_by_a_retry_after_later_starts(bridg
     bridge.xero.faults.add(method="GET", path="Invoices", status=503, times=99)
     await press(bridge, number)
     while (await bridge.exports())[0].state is not ExportState.FAILED:
-        bridge.clock.turn(minutes=10)
-        await bridge.run()
+        await bridge.wait(minutes=10)
     bridge.xero.faults.clear()
     bridge.xero.replays.remembered.clear()
     for _ in range(5):
@@ -199,8 +195,7 @@ async def test_what_may_have_left_is_looked_up_even_after_xero_asked_us_to_wait(
         method="PUT", path="Invoices", status=429, headers={"Retry-After": "3600"}
     )
     await press(bridge, LONG)
-    bridge.clock.turn(seconds=3)
-    await bridge.run()
+    await bridge.wait(seconds=3)
     export = (await bridge.exports())[1]
     template = bridge.xero.invoices[first.xero_invoice_id]
     url = bridge.links.paymo(export.paymo_invoice_id)
@@ -246,8 +241,7 @@ async def made_again(bridge: Bridge, price: str = "100") -> Invoice:
     acme = next(iter(company.clients.values()))
     company.delete_invoice(company.numbered("INV-1").id)
     made = company.add_invoice("INV-1", acme, [("Work", "", 1, price)], tax=15)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     await press(bridge, "INV-1")
     return made
 
@@ -309,8 +303,7 @@ async def test_what_is_exported_from_another_invoice_is_linked_once_that_one_is_
     assert "was exported from another invoice in Paymo" in refused.reason
 
     bridge.paymo.faults.clear()
-    bridge.clock.turn(minutes=1)
-    await bridge.run()
+    await bridge.wait(minutes=1)
     await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.RETRY)
     await bridge.run()
 
@@ -364,6 +357,5 @@ async def test_a_long_wait_is_told_with_the_time_when_it_ends(bridge: Bridge) ->
     waiting = bridge.screen.results[-1]
     assert waiting.state is ExportState.QUEUED
     assert "We'll go on at 13:00 UTC" in render_plain(waiting.reason)
-    bridge.clock.turn(hours=3)
-    await bridge.run()
+    await bridge.wait(hours=3)
     assert bridge.screen.results[-1].state is ExportState.EXPORTED

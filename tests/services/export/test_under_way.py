@@ -81,8 +81,7 @@ async def test_a_contact_that_a_killed_worker_added_is_there_once(
     company = bridge.paymo.company
     fresh = company.add_client("Fresh Ltd")
     company.add_invoice("F-1", fresh, [("Work", "", 1, "100")], tax=15)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     await order(bridge, "F-1", contact_id="new", account_id=next(iter(bridge.xero.books.accounts)))
     async with held(bridge.xero.faults.hold(*CONTACT), bridge.run()) as first:
         await first.kill()
@@ -106,8 +105,7 @@ async def test_a_batch_that_a_killed_worker_sent_is_in_xero_once(
 ) -> None:
     """Each of its invoices goes its way alone, looked for first."""
     invoices(bridge, 3, prefix="INV-2026-11-25-10000000-")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     async with held(request(bridge), ignored(export_all(bridge))) as first:
         await first.kill()
         await start_anew(other)
@@ -131,10 +129,8 @@ async def test_what_waited_goes_on_within_half_a_minute_of_an_outage(bridge: Bri
     await order(bridge)
     bridge.xero.faults.add(method="PUT", path=PUT[1], status=503, times=1000)
     for _ in range(4):
-        bridge.clock.turn(seconds=20)
-        await bridge.run()
+        await bridge.wait(seconds=20)
     bridge.xero.faults.clear()
     for _ in range(6):
-        bridge.clock.turn(seconds=5)
-        await bridge.run()
+        await bridge.wait(seconds=5)
     assert (await row(bridge)).state is ExportState.EXPORTED

@@ -54,8 +54,7 @@ def write(bridge: Bridge, number: str) -> None:
 
 
 async def copied(bridge: Bridge) -> None:
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
 
 
 def offered(form: ExportForm) -> list[str]:

@@ -96,8 +96,7 @@ async def test_a_batch_looks_first_for_what_xero_took_while_it_failed(bridge: Br
     """Whoever exports it next, and however."""
     company = bridge.paymo.company
     company.set_status(company.numbered(LONG).id, "sent")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     await order(bridge)
     bridge.xero.faults.add(method="PUT", path=PUT[1], status=500, is_done=True)
     fail(bridge, *PUT)
@@ -139,8 +138,7 @@ async def test_an_export_of_unknown_outcome_can_be_cancelled(
     await bridge.run()
     assert bridge.screen.results[-1].actions == ("cancel",)
     said = await bridge.requests.cancel(ANNA, 1)
-    bridge.clock.turn(seconds=20)
-    await bridge.run()
+    await bridge.wait(seconds=20)
     await hours(bridge, 1)
 
     export = await row(bridge)
@@ -213,8 +211,7 @@ async def test_a_copy_that_paymo_never_lets_go_is_said(bridge: Bridge, method: s
         bridge.xero.faults.add(path="/Payments/", status=500, times=OFTEN)
     else:
         bridge.paymo.faults.add(method=method, path="payments/", status=500, times=OFTEN)
-    bridge.clock.turn(minutes=6)
-    await bridge.run()
+    await bridge.wait(minutes=6)
     assert "waits" in (await bridge.schedule(Job.SWEEP)).problem
     await hours(bridge, 30, every=60)
     told = [facts for kind, facts in await bridge.notices() if kind == "payment_removed"]
@@ -318,8 +315,7 @@ async def test_a_restore_that_paymo_never_takes_is_refused(bridge: Bridge) -> No
 async def test_a_batch_that_cannot_begin_ends_with_its_report(bridge: Bridge) -> None:
     """Every invoice says why, and none is on its way for ever."""
     invoices(bridge, 2)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     form = await table(bridge)
     await bridge.batches.confirm(ANNA, form.batch_id)
     bridge.xero.faults.add(path="/TaxRates", status=503, times=OFTEN)

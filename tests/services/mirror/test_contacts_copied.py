@@ -35,8 +35,7 @@ async def hour(bridge: Bridge, hours: int = 1) -> list[Seen]:
     """Let hours go by; return what was asked of contacts."""
     before = len(bridge.xero.requests)
     for _ in range(hours):
-        bridge.clock.turn(minutes=61)
-        await bridge.run()
+        await bridge.wait(minutes=61)
     return [each for each in bridge.xero.requests[before:] if each.path.endswith("/Contacts")]
 
 

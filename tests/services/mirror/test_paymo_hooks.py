@@ -50,8 +50,7 @@ class Stand:
     async def heard(self) -> None:
         """Let everything that Paymo tells arrive, and what it hints at be looked at."""
         await self.bridge.paymo.courier.settled()
-        self.bridge.clock.turn(seconds=2)
-        await self.bridge.run()
+        await self.bridge.wait(seconds=2)
 
     async def mirror(self, **wait: int) -> None:
         """Let the time for the next copy come."""
@@ -128,8 +127,7 @@ async def test_nothing_is_registered_where_paymo_cannot_reach_the_program(
     database: Database,
 ) -> None:
     bridge = await Bridge.open(database)
-    bridge.clock.turn(minutes=5)
-    await bridge.run()
+    await bridge.wait(minutes=5)
     found = bridge.paymo.calls("", "/hooks")
     await bridge.close()
 
@@ -144,14 +142,12 @@ async def test_hooks_whose_answers_were_lost_are_adopted_soon(
     bridge = await Bridge.open(database)
     bridge.mirror = replace(bridge.mirror, webhook_address="https://bot.example/webhooks/paymo")
     bridge.paymo.faults.add(method="POST", path="/hooks$", hang_up="after")
-    bridge.clock.turn(minutes=5)
-    await bridge.run()
+    await bridge.wait(minutes=5)
     bridge.clock.turn(seconds=10)
     if is_hinted:
         await bridge.change(mirror_due_at=bridge.clock())
     await bridge.run()
-    bridge.clock.turn(seconds=15)
-    await bridge.run()
+    await bridge.wait(seconds=15)
     hooks = list(bridge.paymo.company.hooks.values())
     row = await bridge.connection()
     await bridge.close()
@@ -188,8 +184,7 @@ async def test_a_key_that_may_not_have_hooks_goes_on_with_the_clock(
     bridge.mirror = replace(bridge.mirror, webhook_address="https://bot.example/webhooks/paymo")
     bridge.paymo.faults.add(method="POST", path="/hooks$", status=status, times=99)
     for _ in range(4):
-        bridge.clock.turn(minutes=5)
-        await bridge.run()
+        await bridge.wait(minutes=5)
     row = await bridge.connection()
     asked = bridge.paymo.calls("POST", "/hooks$")
     await bridge.close()

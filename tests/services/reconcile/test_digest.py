@@ -333,8 +333,7 @@ async def test_without_an_answer_for_two_hours_the_digest_is_told_without_compar
     await bridge.change(mirror_due_at=None, sweep_due_at=None)
     await tick(bridge, MORNING)
     for _ in range(8):
-        bridge.clock.turn(minutes=16)
-        await bridge.run()
+        await bridge.wait(minutes=16)
     bridge.paymo.faults.clear()
     await bridge.change(day_calls_left=150)
     await tick(bridge, MORNING + timedelta(days=1))

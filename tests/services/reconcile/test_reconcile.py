@@ -155,8 +155,7 @@ async def test_an_edit_of_something_paid_or_locked_is_only_shown(bridge: Bridge)
 async def test_a_number_that_was_too_long_is_told_as_decided(bridge: Bridge) -> None:
     client = next(iter(bridge.paymo.company.clients.values()))
     bridge.paymo.company.add_invoice(LONG, client, LINES, tax=15)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     await bridge.export_it(LONG)
 
     row = row_of(await compared(bridge), LONG)
@@ -231,8 +230,7 @@ async def test_what_was_exported_again_is_no_longer_listed_as_deleted(bridge: Br
     before = [each.outcome for each in (await compared(bridge)).rows if each.number == "INV-3"]
     client = next(iter(bridge.paymo.company.clients.values()))
     bridge.paymo.company.add_invoice("INV-3", client, LINES, tax=15)
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     await bridge.export_it("INV-3")
     after = [each.outcome for each in (await compared(bridge)).rows if each.number == "INV-3"]
 
@@ -292,7 +290,7 @@ async def test_set_to_paid_by_hand_is_found(bridge: Bridge) -> None:
 async def test_what_was_sent_and_not_exported_can_be_exported(bridge: Bridge) -> None:
     for number in ("INV-3", "INV-4"):
         bridge.paymo.company.set_status(in_paymo(bridge, number).id, "sent")
-    bridge.foreign_invoice(bridge.xero.books)
+    bridge.foreign_invoice()
     next(each for each in bridge.xero.invoices.values() if each.number == "HAND-1").number = "INV-4"
 
     report = await compared(bridge)
@@ -329,7 +327,7 @@ async def test_an_invoice_that_moved_to_another_month_is_still_compared(bridge: 
 
 @BOTH_DATABASES
 async def test_all_months_are_compared_at_once(bridge: Bridge) -> None:
-    bridge.foreign_invoice(bridge.xero.books)
+    bridge.foreign_invoice()
     bridge.paymo.company.set_status(in_paymo(bridge, "INV-3").id, "sent")
 
     report = await compared(bridge, "all")

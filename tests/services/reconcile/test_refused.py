@@ -81,8 +81,7 @@ async def test_a_passing_outage_is_tried_again_by_itself(bridge: Bridge) -> None
     await ask(bridge)
     assert (bridge.screen.reports, bridge.screen.said) == ([], [])
 
-    bridge.clock.turn(seconds=30)
-    await bridge.run()
+    await bridge.wait(seconds=30)
 
     assert bridge.screen.reports[-1].is_fine
 
@@ -111,8 +110,7 @@ async def test_e58_the_days_last_calls_are_kept_for_exports(bridge: Bridge) -> N
     assert "150 more calls today, and we keep them for exports" in bridge.screen.said[0]
     assert bridge.xero.calls("GET", "/Invoices") == []
     await bridge.change(day_calls_left=4000)
-    bridge.clock.turn(hours=1)
-    await bridge.run()
+    await bridge.wait(hours=1)
     assert bridge.screen.reports[-1].is_fine
 
 

@@ -76,8 +76,7 @@ async def test_a_channel_of_one_client_is_no_place_to_ask_about_others(bridge: B
     for number, client in (("INV-1", acme), ("QUO-1", other), ("QUO-2", other), ("A-2", other)):
         bridge.paymo.company.add_invoice(number, client, [("Work", "", 1, "100")], tax=15)
     bridge.xero.books.add_contact("Acme Ltd")
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     await bridge.export_it("INV-1")
 
     await limit_channel(bridge, client_id=acme.id)

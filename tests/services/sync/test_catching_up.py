@@ -118,8 +118,7 @@ async def test_e60_very_much_at_once_is_also_told_in_one_line(
     """Each keeps its own message, for programs that read them, in the thread of its invoice."""
     for _ in range(payments):
         bridge.xero.books.pay(xero_id(bridge), Decimal(10), date=date(2026, 11, 21))
-    bridge.clock.turn(days=3)
-    await bridge.run()
+    await bridge.wait(days=3)
     await bridge.look()
 
     kinds = [kind for kind, _ in await bridge.notices()]

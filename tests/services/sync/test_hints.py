@@ -52,7 +52,7 @@ def of_credit(bridge: Bridge) -> str:
 
 def of_another(bridge: Bridge) -> str:
     """Return the id of an invoice that somebody wrote by hand."""
-    return bridge.foreign_invoice(bridge.xero.books)
+    return bridge.foreign_invoice()
 
 
 async def hint(bridge: Bridge, named: str) -> timedelta:
@@ -100,8 +100,7 @@ async def test_what_is_not_ours_has_nothing_looked_at(bridge: Bridge) -> None:
 
     assert await hint(bridge, of_another(bridge)) == LONG
     assert await hint(bridge, "11111111-1111-1111-1111-111111111111") == LONG
-    bridge.clock.turn(minutes=5)
-    await bridge.run()
+    await bridge.wait(minutes=5)
     assert len([each for each in bridge.xero.requests[before:] if "Invoices" in each.path]) == 0
 
 
@@ -114,13 +113,11 @@ async def test_a_pause_for_a_limit_is_shortened_by_nobody(bridge: Bridge) -> Non
     await bridge.hints.from_xero({bridge.xero.books.tenant_id: [of_invoice(bridge)]})
     answer = await bridge.sync.request(ANNA, reply_to())
     for _ in range(5):
-        bridge.clock.turn(hours=1)
-        await bridge.run()
+        await bridge.wait(hours=1)
 
     assert len(bridge.xero.calls("GET", "/Invoices")) == asked
     assert "The next sync is at" in asked_text(answer)
-    bridge.clock.turn(hours=1, minutes=1)
-    await bridge.run()
+    await bridge.wait(hours=1, minutes=1)
     assert len(bridge.xero.calls("GET", "/Invoices")) > asked
     assert len(bridge.screen.swept) == 1  # whoever typed it is told when it is done
 
@@ -137,8 +134,7 @@ async def test_with_few_calls_left_asking_brings_no_look_before_its_hour(bridge:
     await bridge.look()
     assert len(bridge.xero.calls("GET", "/Invoices")) == asked
 
-    bridge.clock.turn(hours=1)
-    await bridge.run()
+    await bridge.wait(hours=1)
     assert len(bridge.xero.calls("GET", "/Invoices")) > asked
 
 
@@ -151,8 +147,7 @@ async def test_the_copying_waits_as_long_as_it_was_told_to(bridge: Bridge) -> No
 
     bridge.clock.turn(minutes=2)
     await bridge.sync.request(ANNA, reply_to())
-    bridge.clock.turn(hours=5)
-    await bridge.run()
+    await bridge.wait(hours=5)
 
     assert len(bridge.xero.calls("GET", "/Accounts")) == asked
 
@@ -162,10 +157,8 @@ async def test_a_sync_waits_as_long_as_it_was_told_to_and_no_longer(bridge: Brid
     bridge.xero.faults.add(path="/Invoices", status=429, headers=headers)
     await bridge.look()
     asked = len(bridge.xero.calls("GET", "/Invoices"))
-    bridge.clock.turn(seconds=11)
-    await bridge.run()
+    await bridge.wait(seconds=11)
     assert len(bridge.xero.calls("GET", "/Invoices")) == asked
 
-    bridge.clock.turn(seconds=1)
-    await bridge.run()
+    await bridge.wait(seconds=1)
     assert len(bridge.xero.calls("GET", "/Invoices")) > asked

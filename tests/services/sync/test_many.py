@@ -99,8 +99,7 @@ async def test_a_lost_answer_keeps_no_other_waiting(bridge: Bridge, hang_up: str
     bridge.paymo.faults.add(method="POST", path="/invoicepayments$", skip=3, hang_up=hang_up)
     await bridge.run()
     assert (await states(bridge)).count(PaymentState.RECORDED) == len(NUMBERS) - 1
-    bridge.clock.turn(seconds=30)
-    await bridge.run()
+    await bridge.wait(seconds=30)
     await bridge.look()
     assert in_paymo_once(bridge)
     assert sorted(map(str, await told(bridge))) == NUMBERS
@@ -118,12 +117,10 @@ async def test_a_limit_stops_all_that_follow_and_loses_nothing(bridge: Bridge) -
     added = (await states(bridge)).count(PaymentState.RECORDED)
     assert added == sum(paid(bridge, each) == [WHOLE] for each in NUMBERS) == 2
     assert asked <= 2 + 5
-    bridge.clock.turn(seconds=50)
-    await bridge.run()
+    await bridge.wait(seconds=50)
     assert len(bridge.paymo.calls(*ADDITION)) == asked
     bridge.paymo.faults.clear()
-    bridge.clock.turn(seconds=20)
-    await bridge.run()
+    await bridge.wait(seconds=20)
     assert in_paymo_once(bridge)
     assert sorted(map(str, await told(bridge))) == NUMBERS
 

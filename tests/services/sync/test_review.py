@@ -45,8 +45,7 @@ async def test_a_payment_that_waits_does_not_hammer_a_xero_that_asked_us_to_wait
     )
     await bridge.look()
     bridge.xero.faults.clear()
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     assert paid(bridge) == [Decimal(40)]
 
 
@@ -255,8 +254,7 @@ async def test_an_edited_payment_waits_until_its_former_copy_is_gone(
     await bridge.look()
     assert paid(bridge) == [Decimal(100), Decimal(15)]
     bridge.xero.faults.clear()
-    bridge.clock.turn(minutes=1)
-    await bridge.run()
+    await bridge.wait(minutes=1)
     assert sorted(paid(bridge)) == [Decimal(15), Decimal(100)]
     company = bridge.paymo.company
     assert company.numbered("INV-1").status == "paid"

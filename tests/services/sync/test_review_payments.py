@@ -148,8 +148,7 @@ async def test_what_was_exported_again_after_a_deletion_is_another_request(bridg
     await bridge.look()
     company = bridge.paymo.company
     company.set_status(company.numbered("INV-1").id, "sent")
-    bridge.clock.turn(hours=1)
-    await bridge.run()
+    await bridge.wait(hours=1)
     refused = await bridge.export_it("INV-1")
     assert "void" in refused.reason
     await bridge.requests.act(ANNA, refused.export_id, reply_to(), Action.LINK_EXISTING)
@@ -212,8 +211,7 @@ async def test_d18_what_paymo_takes_late_is_told_once_while_it_may_remind(
     await pay(bridge, "40")
     before = await waiting(bridge)
     for sweep in range(8):
-        bridge.clock.turn(minutes=20)
-        await bridge.run()
+        await bridge.wait(minutes=20)
         if sweep == 2:
             asked = len(bridge.paymo.calls("GET", "/company"))
 
@@ -224,8 +222,7 @@ async def test_d18_what_paymo_takes_late_is_told_once_while_it_may_remind(
     when = ", due " if is_down else f" on {reminder(bridge)}."
     assert all(f"may still remind the client about this invoice{when}" in each for each in found)
     bridge.paymo.faults.clear()
-    bridge.clock.turn(hours=2)
-    await bridge.run()
+    await bridge.wait(hours=2)
     assert paid(bridge) == [Decimal(40)]
     assert "waits" not in await told(bridge)
     assert await waiting(bridge) == found

@@ -205,7 +205,7 @@ async def test_a_payment_on_a_foreign_invoice_is_left_alone(bridge: Bridge) -> N
     """Only what went through the app takes part."""
     before = len(bridge.paymo.calls("POST"))
     books = bridge.xero.books
-    foreign = bridge.foreign_invoice(books)
+    foreign = bridge.foreign_invoice()
     books.pay(foreign, Decimal(10), date=DAY)
     await bridge.look()
     assert len(bridge.paymo.calls("POST")) == before

@@ -40,8 +40,7 @@ async def pair(database: Database) -> Bridge:
         status="sent",
         texts={"notes": "Call first", "footer": "Thank you", "title": "INVOICE"},
     )
-    made.clock.turn(hours=2)
-    await made.run()
+    await made.wait(hours=2)
     await made.export_it("INV-1", xero_status="DRAFT")
     return made
 

@@ -68,8 +68,7 @@ async def test_e54_our_own_undo_is_no_deletion(bridge: Bridge, number: str) -> N
     await undo(bridge, number)
     for _ in range(3):
         await bridge.look()
-    bridge.clock.turn(hours=25)
-    await bridge.run()
+    await bridge.wait(hours=25)
 
     assert bridge.paymo.company.numbered(number).status == "draft"
     assert (await row(bridge, number)).invoice_state is InvoiceState.UNDONE
