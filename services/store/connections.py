@@ -54,6 +54,8 @@ async def lock_here(session: AsyncSession, person: Person, connection_id: int) -
     await find_here(session, person, connection_id)
     locked = await hold(session, connection_id)
     await people.require(session, locked, person, Role.OWNER)
+    if locked.state not in _OPEN:
+        raise NotConnected(_OVER, system="Xero")
     return locked
 
 

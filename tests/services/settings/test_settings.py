@@ -103,3 +103,19 @@ async def test_a_broken_connection_can_still_be_set(database: Database) -> None:
     await service.save(OWNER, form)
 
     assert await service.open(OWNER) == form
+
+
+async def test_a_form_that_outlived_its_connection_changes_nothing(database: Database) -> None:
+    connection = await connected(database)
+    service = service_on(database)
+    form = await service.open(OWNER)
+    async with database.sessions.begin() as session:
+        (await connections.get(session, connection.id)).state = ConnectionState.ENDED
+
+    with pytest.raises(NotConnected, match="has been ended"):
+        await service.save(OWNER, replace(form, exporters=("U2",), owner_id="U3"))
+
+    async with database.sessions() as session:
+        kept = await connections.get(session, connection.id)
+        assert (kept.exporters, kept.owner_id) == ([], "U1")
+    assert await rows_of(database, AuditEntry) == []
