@@ -88,10 +88,15 @@ def _commands(settings: Settings) -> Any:
 def _ready(settings: Settings) -> Any:
     """Load the program and return its commands; exit with 1 if the database needs a migration."""
     commands = _commands(settings)
-    if not commands.is_current():
+    _require_current(is_current=commands.is_current())
+    return commands
+
+
+def _require_current(*, is_current: bool) -> None:
+    """Exit with 1 if the database needs a migration."""
+    if not is_current:
         click.echo("The database isn't at this version. Run paymo-xero migrate.", err=True)
         raise click.exceptions.Exit(1)
-    return commands
 
 
 @main.command("generate-key")
@@ -108,7 +113,9 @@ def serve(*, migrate: bool) -> None:
     # Told to stop before it listens, it leaves as it does later: with 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     commands = _commands(settings)
-    if not commands.is_current() and migrate:
+    if not migrate:  # on an empty database it is alive, and not ready
+        _require_current(is_current=commands.is_current(or_empty=True))
+    elif not commands.is_current():
         commands.migrate()
     commands.serve()
 

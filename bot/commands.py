@@ -31,7 +31,7 @@ from services.reconcile.relinking import Relinking
 from services.store import access, connections, schedules, workspaces
 from services.store.engine import CannotOpen, Session, connect, rotate
 from services.store.tables import Connection, Export, Workspace
-from services.store.upkeep import is_current
+from services.store.upkeep import HEAD, find_revision
 
 T = TypeVar("T")
 _SLACK_USER = re.compile("[UW][A-Z0-9]{1,31}")
@@ -44,12 +44,13 @@ class Commands:
 
     settings: Settings
 
-    def is_current(self) -> bool:
+    def is_current(self, *, or_empty: bool = False) -> bool:
         """Return whether the tables are this version's; exit with 1 if they can't be read."""
         try:
-            return _run(_is_current(self.settings))
+            revision = _run(_revision(self.settings))
         except CannotOpen as error:
             _fail(str(error))
+        return revision == HEAD or (or_empty and revision is None)
 
     def migrate(self) -> None:
         """Migrate the database; Alembic is heavy, so it runs in a child process."""
@@ -143,11 +144,11 @@ def _fail(problem: str) -> NoReturn:
     raise click.exceptions.Exit(1) from None
 
 
-async def _is_current(settings: Settings) -> bool:
+async def _revision(settings: Settings) -> str | None:
     async with open_database(settings) as database:
         await (await connect(database.engine)).close()
         async with database.sessions() as session:
-            return await is_current(session)
+            return await find_revision(session)
 
 
 async def sync_once(

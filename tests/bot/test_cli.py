@@ -72,9 +72,12 @@ async def test_a_database_of_a_later_version_is_refused_in_one_line(
     connection.close()
 
     ended = await run(tmp_path, "serve", **NEEDED, DATABASE_URL=sqlite_url)
+    unmigrated = await run(tmp_path, "serve", "--no-migrate", **NEEDED, DATABASE_URL=sqlite_url)
 
     assert (ended.status, len(ended.err.splitlines())) == (1, 1)
     assert "A later version of paymo-xero" in ended.err
+    assert unmigrated.status == 1
+    assert unmigrated.err == "The database isn't at this version. Run paymo-xero migrate.\n"
 
 
 @pytest.mark.parametrize(
