@@ -129,10 +129,15 @@ class Setup:
     def _ask(self, name: str) -> None:
         if self._has(name) or not sys.stdin.isatty():
             return
-        asked = _WHERE.get(name, _PUBLIC_URL)
-        answer = click.prompt(asked, default="", show_default=False, hide_input=name not in _OPEN)
-        if answer.strip():
-            self.fresh[name] = answer.strip()
+        asked, is_hidden = _WHERE.get(name, _PUBLIC_URL), name not in _OPEN
+        while answer := click.prompt(asked, "", hide_input=is_hidden, show_default=False).strip():
+            try:
+                _require_well_formed({name: answer})
+            except SettingsError as error:
+                click.echo("\n".join(error.problems), err=True)
+            else:
+                self.fresh[name] = answer
+                return
 
     def _has(self, name: str) -> bool:
         return bool(self._value(name) or self.there.get(f"{name}_FILE"))

@@ -197,7 +197,7 @@ async def test_an_empty_variable_hides_nothing_that_is_written_down(
 async def test_on_a_terminal_it_asks_and_shows_no_secret(
     tmp_path: Path, world: dict[str, str]
 ) -> None:
-    answers = ["y", world["app"], world["bot"], world["xero"], world["xero secret"]]
+    answers = ["y", "two words", world["app"], world["bot"], world["xero"], world["xero secret"]]
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -215,6 +215,7 @@ async def test_on_a_terminal_it_asks_and_shows_no_secret(
     status = await process.wait()
 
     assert status == 0, told
+    assert "SLACK_APP_TOKEN: must not contain spaces" in told
     assert written(tmp_path)["SLACK_APP_TOKEN"] == world["app"]
     assert quiet(world, Ended(0, told, ""))
 
