@@ -174,7 +174,7 @@ def init(*, socket_mode: bool | None, **options: str) -> None:
         click.echo(str(error), err=True)
         raise click.exceptions.Exit(_USAGE) from None
     except OSError as error:
-        click.echo(f"Can't write {error.filename}: {error.strerror}.", err=True)
+        click.echo(f"Can't write {error.filename or 'here'}: {error.strerror}.", err=True)
         raise click.exceptions.Exit(1) from None
     if missing := filling.missing():
         click.echo(f"Still missing: {'; '.join(missing)}.", err=True)
