@@ -64,7 +64,11 @@ class LinkExpired(PageRefusal):
     """A one-time link that was used, is too old, or was never handed out."""
 
     title = "This link no longer works"
-    sentence = f"Each link works once, for ten minutes, until there is a newer one. {_AGAIN}"
+    sentence = (
+        "Each link works once, for ten minutes, until there is a newer one. If the form in Slack "
+        f"shows this as connected, you're done. Otherwise type {Typed(Command.CONNECT)} in Slack "
+        "for a new link."
+    )
 
 
 class LinkIncomplete(LinkExpired):

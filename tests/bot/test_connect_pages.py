@@ -144,6 +144,15 @@ async def test_a_key_may_be_pasted_with_what_nobody_sees(town: Town, pasted: str
     assert "Connected to Studio" in (await press(town.http, paymo, api_key=pasted)).text
 
 
+async def test_a_second_press_or_the_back_button_is_told_that_all_may_be_well(town: Town) -> None:
+    paymo, _ = await links(town)
+    assert (await press(town.http, paymo, api_key=PAYMO_KEY)).status_code == 200
+
+    for answer in (await town.http.post(paymo, data=KEY), await town.http.get(paymo)):
+        assert answer.status_code == 410
+        assert "shows this as connected, you&#39;re done" in answer.text
+
+
 async def test_a_page_that_took_a_key_is_closed_to_other_browsers(
     town: Town, ben: httpx.AsyncClient
 ) -> None:
