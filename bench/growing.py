@@ -28,7 +28,7 @@ from tests.databases import Cluster, running_cluster
 from tests.services.store_seeds import connect
 
 FEW, MANY = 10, 1000
-_ROUNDS = 5  # of ten syncs, in both at the same time
+_ROUNDS = 4  # of ten syncs, in both at the same time
 _PAIRS = 7  # one differs from the next by up to a tenth, on a busy machine
 _PAUSE = 2.0  # seconds
 _A_DAY = timedelta(days=1)
