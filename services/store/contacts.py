@@ -1,8 +1,8 @@
-"""Xero's contacts as a whole: which changed, and a mark by which a reader sees that any did."""
+"""Xero's contacts as a whole, and a mark by which a reader sees that any changed."""
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +11,6 @@ from services.store.engine import KEEPS_ROLES
 from services.store.tables import Connection, Contact
 
 _AT_ONCE = 500
-_COLUMNS = ("name", "email", "tax_number", "is_active", "merged_to", "number")
 
 
 class Known(NamedTuple):
@@ -36,16 +35,6 @@ async def read_known(session: AsyncSession, connection_id: int) -> AsyncIterator
     while some := (await session.execute(asked.where(Contact.contact_id > last))).all():
         yield [Known(*each) for each in some]
         last = some[-1].contact_id
-
-
-async def find_changed(
-    session: AsyncSession, connection_id: int, rows: Sequence[dict[str, Any]]
-) -> Sequence[dict[str, Any]]:
-    """Return the rows that the mirror does not hold as they are."""
-    columns = (getattr(Contact, each) for each in ("contact_id", *_COLUMNS))
-    found = await session.execute(select(*columns).where(Contact.connection_id == connection_id))
-    known = {contact_id: tuple(values) for contact_id, *values in found}
-    return [each for each in rows if known.get(each["contact_id"]) != _values(each)]
 
 
 async def list_archived_ids(session: AsyncSession, connection_id: int) -> set[str]:
@@ -74,8 +63,3 @@ async def mark(session: AsyncSession, connection_id: int) -> None:
         .values(contacts_mark=secrets.token_hex(8)),
         execution_options={"synchronize_session": False, **KEEPS_ROLES},
     )
-
-
-def _values(row: dict[str, Any]) -> tuple[Any, ...]:
-    usual = {"email": "", "tax_number": "", "is_active": True, "merged_to": "", "number": ""}
-    return tuple((usual | row)[each] for each in _COLUMNS)

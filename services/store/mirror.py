@@ -71,12 +71,9 @@ async def replace(
             delete(table).where(owner == connection_id, column.in_(some)),
             execution_options={"synchronize_session": False},
         )
-    if table is Contact:
-        rows = await contacts.find_changed(session, connection_id, rows)
-        if gone and not rows:
-            await contacts.mark(session, connection_id)
-    elif rows:
-        rows = await _changed(session, connection_id, table, rows)
+    rows = await _changed(session, connection_id, table, rows)
+    if table is Contact and gone and not rows:
+        await contacts.mark(session, connection_id)
     await put(session, connection_id, table, rows)
     return bool(rows or gone)
 
@@ -110,6 +107,8 @@ async def _changed(
     *only: ColumnElement[bool],
 ) -> Sequence[dict[str, Any]]:
     """Return the rows that the mirror does not hold as they are; few change from list to list."""
+    if not rows:
+        return []
     names = [_KEYS[table], *_row(connection_id, table, rows[0])]
     owner = table.connection_id  # type: ignore[attr-defined]
     stored = await session.execute(
@@ -124,7 +123,7 @@ async def put_changed(
     session: AsyncSession, connection_id: int, rows: Sequence[dict[str, Any]]
 ) -> None:
     """Bring contacts up to date where they are not; the others need not be written."""
-    rows = await contacts.find_changed(session, connection_id, rows)
+    rows = await _changed(session, connection_id, Contact, rows)
     await put(session, connection_id, Contact, rows)
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from services.store import contacts, matches, mirror
 from services.store.engine import Database, Session
@@ -152,6 +152,19 @@ async def test_clients_are_found_by_any_part_beginnings_first(database: Database
         hits = await mirror.search_clients(session, connection.id, "öl", 10)
 
     assert [each.name for each in hits] == ["Öland", "Big Öl"]
+
+
+async def test_names_that_an_earlier_version_folded_otherwise_are_folded_anew(
+    database: Database,
+) -> None:
+    connection = await connected(database)
+    listed = [contact("a", "O’Brien")]
+    async with database.sessions.begin() as session:
+        await mirror.replace(session, connection.id, Contact, listed)
+        await session.execute(update(Contact).values(folded_name="o’brien"))
+        await mirror.replace(session, connection.id, Contact, listed)
+
+        assert list(await session.scalars(select(Contact.folded_name))) == ["o'brien"]
 
 
 def matched(connection_id: int, client_id: int, **values: Any) -> Match:
