@@ -41,6 +41,7 @@ from services.store.tables import Card, Connection, Export, Notice
 log = structlog.get_logger(__name__)
 
 _PACE = timedelta(seconds=1)
+_SOON = timedelta(seconds=2)
 _MARGIN = timedelta(milliseconds=10)
 
 
@@ -188,9 +189,8 @@ class NoticeStep(Step[Notice]):
             await judge_again(session, Export.id == export.id, self.now())
             turn.nudge(Job.EXPORT, export.id)
         elif await settled.list_missed(session, batch_id) != before:
-            # Said once, in the report; each invoice would say it again.
-            await batches.report_again(session, batch_id, self.now())
-            turn.nudge(Job.BATCH, batch_id)
+            # Said once, in the report, which may be drawn just now; each invoice would say it again.
+            await batches.report_again(session, batch_id, self.now() + _SOON)
 
     async def _put(self, notice: Notice, message: Message) -> Spot:
         """Post it; what was posted, or has its card in the channel, is drawn again."""

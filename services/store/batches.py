@@ -300,12 +300,12 @@ async def is_exporting(session: AsyncSession, connection: Connection) -> bool:
     return bool(await session.scalar(select(or_(waiting.exists(), running.exists()))))
 
 
-async def report_again(session: AsyncSession, batch_id: int, now: datetime) -> None:
-    """Have a batch's report drawn again, unless it comes later anyway."""
+async def report_again(session: AsyncSession, batch_id: int, at: datetime) -> None:
+    """Have a batch's report drawn again at `at`, unless it comes later anyway."""
     await session.execute(
         update(Batch)
         .where(Batch.id == batch_id, Batch.state == BatchState.DONE)
-        .values(leases.wanted(Batch, now))
+        .values(leases.wanted(Batch, at))
         .execution_options(synchronize_session=False)
     )
 
