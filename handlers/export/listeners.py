@@ -226,9 +226,10 @@ async def _tell_card(request: SlackRequest, facts: dict[str, Any], role: Role) -
 class SlackExportScreen(Screen):
     """Draws into the person's open modal, or tells them alone when it is gone."""
 
-    async def show_form(self, reply_to: ReplyTarget, form: ExportForm) -> None:
-        """Draw the open form again."""
-        await self.redraw(reply_to, export_view(form, reply_to.channel_id))
+    async def show_form(self, reply_to: ReplyTarget, form: ExportForm, drawn: str = "") -> str:
+        """Draw the open form again; a view's hash shows whether anything came since."""
+        view = export_view(form, reply_to.channel_id)
+        return await self.redraw(reply_to, view, view_hash=drawn)
 
     async def show_result(self, reply_to: ReplyTarget, result: ExportResult) -> None:
         """Show the outcome."""

@@ -1,5 +1,8 @@
-"""A second person from Slack: the settings, the question, the press, and the card."""
+"""A second person from Slack: the settings, the question, the press, the card; and open forms."""
 
+import asyncio
+
+from sandbox.serving import Fault
 from tests.handlers.test_access_walk import direct
 from tests.handlers.test_home import home_saying
 from tests.walk import Walk, text_in
@@ -90,6 +93,7 @@ async def test_a_batchs_report_says_once_who_of_two_cant_be_reached(walk: Walk) 
     slack.add_user("Cara")
     await walk.connect()
     await walk.export("INV-3")
+    await walk.notice("invoice_exported")
     await walk.close()
     await walk.add_exporter("Ben", "Cara", approve_above="100")
     await walk.close()
@@ -141,3 +145,35 @@ async def test_an_open_form_follows_what_somebody_else_does_with_its_invoice(wal
     assert answer.ok or answer.errors
     assert f"<@{slack.user('Anna').id}> did it at <!date^" in said
     assert len(walk.books.invoices) == 1
+
+
+async def test_a_form_that_comes_late_is_not_drawn_over_what_came_of_it(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.form("INV-2")
+    await walk.close()
+    first, late = (slack.faults.hold("POST", "^/api/views.update$") for _ in range(2))
+    first.is_done, late.skip = True, 1  # between the two the person's choice is drawn
+    sending = walk.town.xero.faults.hold("PUT", "/Invoices$")
+    form = await walk.form("INV-1")
+    await slack.choose("Anna", form.id, "xero_status", "DRAFT")
+    await slack.wait_for(lambda: not late.skip, 60)
+    await let_go(first)
+    async with asyncio.timeout(60):
+        await late.came.wait()
+    answer = await slack.submit("Anna", form.id)
+    assert answer.ok, (answer.failure, answer.errors)
+    await let_go(late)
+    await slack.wait_for(lambda: "hash_conflict" in str(slack.refused), 60)
+
+    await walk.modal_saying("is on its way to Xero")
+    await let_go(sending)
+    await walk.modal_saying("Open in Xero")
+
+
+async def let_go(held: Fault) -> None:
+    """Let a request, or its answer, go on once it has come."""
+    async with asyncio.timeout(60):
+        await held.came.wait()
+    assert held.gate is not None
+    held.gate.set()

@@ -28,11 +28,12 @@ class Notebook:
     ended: list[BatchForm] = field(default_factory=list)
     meanwhile: list[Awaitable[object]] = field(default_factory=list)  # before it is drawn
 
-    async def show_form(self, _: ReplyTarget, form: ExportForm) -> None:
-        """Keep a form."""
+    async def show_form(self, _: ReplyTarget, form: ExportForm, drawn: str = "") -> str:
+        """Keep a form, whatever has come since."""
         while self.meanwhile:
             await self.meanwhile.pop()
         self.forms.append(form)
+        return "drawn"
 
     async def show_result(self, _: ReplyTarget, result: ExportResult) -> None:
         """Keep a result."""
