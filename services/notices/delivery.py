@@ -189,7 +189,7 @@ class NoticeStep(Step[Notice]):
             await judge_again(session, Export.id == export.id, self.now())
             turn.nudge(Job.EXPORT, export.id)
         elif await settled.list_missed(session, batch_id) != before:
-            # Said once, in the report, which may be drawn just now; each invoice would say it again.
+            # Said once, in the report, which may be drawn just now: each invoice would repeat it.
             await batches.report_again(session, batch_id, self.now() + _SOON)
 
     async def _put(self, notice: Notice, message: Message) -> Spot:
