@@ -38,7 +38,9 @@ class LineSum(StrEnum):
 
 def check_adds_up(figures: PaymoFigures) -> LineSum:
     """Refuse figures that contradict one another, or say how the lines come to the subtotal."""
-    return _added(figures)[0]
+    line_sum, amounts = _added(figures)
+    _check_taxes(figures, amounts)
+    return line_sum
 
 
 def check_exportable(figures: PaymoFigures) -> None:
@@ -135,6 +137,41 @@ def _check_bases(figures: PaymoFigures, amounts: tuple[Decimal, ...]) -> None:
             "lines add up to nothing.",
             "Correct the tax in Paymo.",
         )
+
+
+def _check_taxes(figures: PaymoFigures, amounts: tuple[Decimal, ...]) -> None:
+    """Refuse a tax that its rate doesn't come to, on whatever Paymo may charge it.
+
+    Paymo doesn't say how a discount lowers that, nor whether the second tax leaves lines out.
+    """
+    subtotal, discount = figures.subtotal, figures.discount_amount
+    pairs = zip(figures.lines, amounts, strict=True)
+    taxed = total(amount for line, amount in pairs if line.is_taxed)
+    share = product(taxed, discount) / subtotal if subtotal else Decimal(0)
+    bases = [taxed - share, taxed, taxed - discount]
+    _require_rate(figures, "tax", figures.tax_amount, [each * figures.tax for each in bases])
+    first = figures.tax_amount if figures.tax_on_tax else Decimal(0)
+    bases = [each + first for each in (*bases, subtotal, subtotal - discount)]
+    _require_rate(
+        figures, "second tax", figures.tax2_amount, [each * figures.tax2 for each in bases]
+    )
+
+
+def _require_rate(
+    figures: PaymoFigures, name: str, stated: Decimal, hundredfold: list[Decimal]
+) -> None:
+    """Accept what lies between these, or a unit for each line beside them."""
+    unit = unit_of(figures)
+    slack = unit * (len(figures.lines) + 1)
+    possible = [each / 100 for each in hundredfold]
+    if min(possible) - slack <= stated <= max(possible) + slack:
+        return
+    expected = round_half_up(possible[0], unit)
+    raise DoesNotAddUp(
+        f"Paymo has a {name} of {Amount(stated, figures.currency)}, but its rate comes to "
+        f"{Amount(expected, figures.currency)}.",
+        _SAVE_AGAIN,
+    )
 
 
 def _added(figures: PaymoFigures) -> tuple[LineSum, tuple[Decimal, ...]]:

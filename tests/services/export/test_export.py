@@ -262,3 +262,18 @@ async def test_lines_that_xero_would_refuse_arrive_to_the_cent_all_the_same(
     for held, (text, *figures) in zip(made.lines, sent, strict=True):
         assert held.description.splitlines()[-1] == text
         assert [held.quantity, held.unit_amount, held.line_amount] == list(map(Decimal, figures))
+
+
+@pytest.mark.parametrize(("tax", "total"), [(0, 100), (45, 145), (-15, 85)])
+async def test_a_tax_that_its_rate_does_not_come_to_is_never_sent_as_that_rate(
+    bridge: Bridge, tax: int, total: int
+) -> None:
+    acme = next(iter(bridge.paymo.company.clients.values()))
+    bridge.paymo.company.add_invoice("INV-9", acme, [("Work", "", 1, "100")], tax=15)
+    stated: dict[str, object] = {"invoices/0/tax_amount": tax, "invoices/0/total": total}
+    bridge.paymo.faults.add(method="GET", path="/api/invoices/", alter=stated, times=99)
+
+    with pytest.raises(NotAccepted, match=r"Paymo has a tax of .*, but its rate comes to"):
+        await bridge.export_it("INV-9")
+
+    assert not bridge.xero.invoices

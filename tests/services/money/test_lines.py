@@ -19,6 +19,7 @@ from services.money import (
     PaymoFigures,
     PaymoLine,
     XeroLine,
+    check_adds_up,
     expected_totals,
     largest_remainder,
     line_amounts,
@@ -107,6 +108,7 @@ def test_e26_what_xero_adds_up_is_what_paymo_states_in_every_reading(
     ten = [invoice_of(data[place * LONGEST :]) for place in range(10)]
 
     for figures in filter(is_spreadable, ten):
+        check_adds_up(figures)
         sent = Sent(figures, xero_lines(figures))
         sent.assert_totals_agree()
         sent.assert_shares_are_fair()

@@ -170,6 +170,16 @@ def test_a_tax_on_taxed_lines_that_cancel_out_is_refused() -> None:
     assert "£1.00 of tax" in render_plain(str(refusal.value))
 
 
+def test_a_second_tax_that_its_rate_does_not_come_to_is_refused() -> None:
+    figures = paymo_figures([line("100"), line("50", taxed=False)], Rates(tax=Decimal(20)))
+    odd = replace(figures, tax2_amount=Decimal(33), total=Decimal(203))
+
+    with pytest.raises(DoesNotAddUp) as refusal:
+        check_adds_up(odd)
+    said = render_plain(str(refusal.value))
+    assert "a second tax of £33.00, but its rate comes to £0.00" in said
+
+
 @pytest.mark.parametrize(
     ("lines", "why"), [([], "no lines"), ([line("0")], "£0.00"), ([line("-5")], "-£5.00")]
 )
