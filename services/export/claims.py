@@ -1,6 +1,6 @@
 """Who may export an invoice now: the invoice's one row decides."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from operator import attrgetter
@@ -181,12 +181,17 @@ async def claim_after(
 
 
 async def claim_all(
-    session: Session, connection: Connection, requests: Sequence[Request], known: Container[int]
+    session: Session,
+    connection: Connection,
+    requests: Sequence[Request],
+    known: Mapping[int, Export],
 ) -> list[Export | AlreadyRequested]:
     """Claim many; return the refusal for each that is taken. `known` ones have rows.
 
     New ones are claimed together; where somebody else is faster with one, that one says so.
     """
+    if known:
+        await exports.hold_all(session, [each.id for each in known.values()])
     wanted = [lifecycle.queue(_wanted(connection, each)) for each in requests]
     new = [each for each in wanted if each.paymo_invoice_id not in known]
     added = await add_all_new(session, sorted(new, key=attrgetter("paymo_invoice_id")))

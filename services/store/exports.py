@@ -97,6 +97,12 @@ async def hold(session: AsyncSession, export_id: int) -> Export:
     return await session.get_one(Export, export_id, with_for_update=True, populate_existing=True)
 
 
+async def hold_all(session: AsyncSession, export_ids: Collection[int]) -> None:
+    """Lock these rows in the order of their ids, so that two who want many never deadlock."""
+    own = select(Export.id).where(Export.id.in_(export_ids)).order_by(Export.id)
+    await session.execute(own.with_for_update())
+
+
 async def take(session: AsyncSession, export_id: int, now: datetime) -> Export | None:
     """Take this export when it is due; nobody else gets it during the lease."""
     own = (Export.id == export_id) & Export.state.in_(TAKEN)
@@ -115,13 +121,14 @@ def _refused(connection: Connection) -> tuple[ColumnElement[bool], ...]:
 
 async def nudge_refused(session: AsyncSession, connection: Connection, now: datetime) -> None:
     """Check refused exports again soon: something that the checks read has changed."""
-    await session.execute(update(Export).where(*_refused(connection)).values(due_at=now))
+    own = select(Export.id).where(*_refused(connection)).order_by(Export.id).with_for_update()
+    await session.execute(update(Export).where(Export.id.in_(own)).values(due_at=now))
 
 
 async def list_refused(session: AsyncSession, connection: Connection) -> Sequence[Export]:
-    """Return refused exports that people asked for, oldest first."""
-    found = await session.scalars(select(Export).where(*_refused(connection)).order_by(Export.id))
-    return found.all()
+    """Lock and return refused exports that people asked for, oldest first."""
+    refused = select(Export).where(*_refused(connection)).order_by(Export.id)
+    return (await session.scalars(refused.with_for_update())).all()
 
 
 async def list_by_xero_ids(

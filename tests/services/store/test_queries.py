@@ -10,8 +10,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import inspect, text
 
+from services.export import claims
+from services.mapping.case import ExportChoice
 from services.model.export import ExportState
 from services.model.notice import NoticeKind
+from services.model.people import ReplyTarget
 from services.store import batches, exports, migrations, notices
 from services.store.engine import Database, add_new
 from services.store.leases import fenced
@@ -101,6 +104,59 @@ async def test_one_invoice_is_claimed_by_one_of_many(database_url: str) -> None:
     await database.close()
 
     assert sorted(won) == [False] * 5 + [True]
+
+
+@pytest.mark.databases("postgres")
+@pytest.mark.parametrize("other", ["batch", "nudge", "list"])
+async def test_two_who_want_the_same_failed_exports_never_wait_for_each_other(
+    database: Database, other: str
+) -> None:
+    """Whatever the order in which they are asked for."""
+    connection = await connected(database)
+    failed = {"state": ExportState.FAILED, "seen_updated_on": NOW, "due_at": None}
+    async with database.sessions.begin() as session:
+        session.add_all(export_of(connection, paymo_invoice_id=each, **failed) for each in (1, 2))
+
+    async def claim(*invoice_ids: int) -> int:
+        async with database.sessions.begin() as session:
+            known = await batches.list_latest(session, connection, invoice_ids)
+            asked = [request_for(each) for each in invoice_ids]
+            return len(await claims.claim_all(session, connection, asked, known))
+
+    async def follow() -> int:
+        async with database.sessions.begin() as session:
+            if other == "nudge":
+                await exports.nudge_refused(session, connection, NOW)
+            return len(await exports.list_refused(session, connection))
+
+    async with database.sessions.begin() as session:
+        await exports.hold(session, 2)
+        first = asyncio.create_task(claim(2, 1))
+        await until_waiting(database, 1)
+        second = asyncio.create_task(claim(1, 2) if other == "batch" else follow())
+        await until_waiting(database, 2)
+    assert await first == 2
+    assert await second == (2 if other == "batch" else 0)
+
+
+def request_for(invoice_id: int) -> claims.Request:
+    """Return what asks for an export in a batch."""
+    choice = ExportChoice(invoice_id=invoice_id, contact_id="contact", account_id="account")
+    return claims.Request("U1", ReplyTarget(1, "U1"), NOW, choice, {})
+
+
+async def until_waiting(database: Database, count: int) -> None:
+    """Wait until so many transactions wait for a row."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(60):
+        while True:
+            async with database.sessions() as session:
+                if await session.scalar(waiting) == count:
+                    return
+            await asyncio.sleep(0.01)
 
 
 async def test_one_worker_takes_an_export_and_a_late_one_changes_nothing(
