@@ -1,10 +1,11 @@
 """Every action drawn as a button: the same ones in a form, below a refusal and in a channel."""
 
+import json
 from collections.abc import Iterable
 
 from handlers import blocks, names
 from handlers.blocks import Block
-from handlers.routing import key_in
+from handlers.routing import Body, key_in, pressed
 from services.model.actions import Action
 from services.model.export import Verdict
 from services.model.wording import counted
@@ -165,3 +166,30 @@ def held_in(value: str) -> tuple[int | None, list[int] | None]:
     connection_id, colon, held = value.partition(":")
     found = [key for each in held.split(",") if (key := key_in(each)) is not None]
     return key_in(connection_id), found if colon else None
+
+
+def wanted(body: Body) -> list[str]:
+    """Return what the person wants, for `carried`."""
+    if "command" in body:
+        return ["command", str(body.get("text", ""))]
+    if body.get("type") == "message_action":
+        return ["message", str((body.get("message") or {}).get("text", ""))]
+    if body.get("type") == "shortcut":
+        return ["action", names.EXPORT, ""]
+    action = pressed(body)
+    return ["action", str(action.get("action_id", "")), str(action.get("value", ""))]
+
+
+def carried(wanted: list[str]) -> str:
+    """Write what somebody wants as the value of a button that goes on with it; "" is too long."""
+    value = blocks.escape(json.dumps(wanted, ensure_ascii=False))
+    return value if len(value) <= _LONGEST_VALUE else ""
+
+
+def going_on(button: Block, body: Body) -> Block:
+    """Have a button go on with all that was typed, or with the message; {} where it's too long."""
+    kind, what, *_ = asked = wanted(body)
+    if kind == "action" or not what:
+        return button
+    value = carried(asked)
+    return {**button, "action_id": names.WHICH, "value": value} if value else {}

@@ -10,6 +10,7 @@ import structlog
 
 from handlers import blocks, names, reply, words
 from handlers.blocks import Block, one_line
+from handlers.buttons import carried, wanted
 from handlers.routing import (
     Body,
     Handler,
@@ -137,7 +138,6 @@ def patient(
 
 
 _MOST = 40  # a message has room for fifty blocks
-_LONGEST = 2000  # of a button's value
 _TOO_LONG = (
     "This is too long for us to ask which connection you mean. Type it in a channel subscribed to "
     "one of them."
@@ -147,16 +147,16 @@ _HINT = "We don't ask in a channel subscribed to one of them."
 
 async def _ask_connection(request: SlackRequest, several: SeveralConnections) -> None:
     """Ask the person, with a button for each; what was asked for goes on from there."""
-    wanted = _wanted(request.body)
-    value = blocks.escape(json.dumps(wanted, ensure_ascii=False))
-    if len(value) > _LONGEST:
+    asked = wanted(request.body)
+    value = carried(asked)
+    if not value:
         await reply.refuse(request, ServiceError(_TOO_LONG))
         return
     drawn = [_choice(each, value) for each in several.pairs[:_MOST]]
     left = len(several.pairs) - _MOST
     more = f"{left} more: type it in a channel subscribed to them." if left > 0 else ""
     another = blocks.button("➕ Connect Another", names.CONNECT_ANOTHER)
-    drawn += blocks.actions([another] if _is_connecting(wanted) else [])
+    drawn += blocks.actions([another] if _is_connecting(asked) else [])
     drawn.append(blocks.context(more, _HINT))
     await reply.tell(request, f"❓ {several}", drawn)
 
@@ -166,9 +166,8 @@ async def _ask_invoice(request: SlackRequest, several: SeveralFit) -> None:
     text, about = str(request.body.get("text", "")), request.person.connection_id
     drawn: list[Block] = []
     for place, each in enumerate(several.found):
-        wanted = ["command", words.naming(text, several.typed, each.number)]
-        value = blocks.escape(json.dumps(wanted, ensure_ascii=False))
-        if len(value) > _LONGEST:
+        value = carried(["command", words.naming(text, several.typed, each.number)])
+        if not value:
             await reply.refuse(request, several)
             return
         button = blocks.button(f"Choose {each.number}", names.WHICH, value)
@@ -187,20 +186,8 @@ def _choice(pair: Pair, value: str) -> Block:
     return blocks.named(blocks.section(said, accessory=button), pair.connection_id)
 
 
-def _wanted(body: Body) -> list[str]:
-    """Return what the person wants, in a form that a button can carry."""
-    if "command" in body:
-        return ["command", str(body.get("text", ""))]
-    if body.get("type") == "message_action":
-        return ["message", str((body.get("message") or {}).get("text", ""))]
-    if body.get("type") == "shortcut":
-        return ["action", names.EXPORT, ""]
-    action = pressed(body)
-    return ["action", str(action.get("action_id", "")), str(action.get("value", ""))]
-
-
-def _is_connecting(wanted: list[str]) -> bool:
-    kind, what, *_ = wanted
+def _is_connecting(asked: list[str]) -> bool:
+    kind, what, *_ = asked
     if kind == "command":
         return words.parse(what).verb == names.CONNECT
     return what in {names.CONNECT, Action.RECONNECT}
@@ -219,10 +206,10 @@ def _again(body: Body) -> Body:
     """Return the body as if it had been asked just now, for this connection."""
     action = pressed(body)
     try:
-        wanted = json.loads(html.unescape(str(action.get("value", ""))))
+        asked = json.loads(html.unescape(str(action.get("value", ""))))
     except ValueError:
-        wanted = None
-    match wanted:
+        asked = None
+    match asked:
         case ["command", str(text)]:
             return {**body, "command": names.COMMAND, "text": text}
         case ["message", str(text)]:

@@ -11,7 +11,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from handlers import blocks, names
 from handlers.blocks import Block, render
-from handlers.buttons import button, open_links
+from handlers.buttons import button, going_on, open_links
 from handlers.routing import Body, Handler, Note, SlackRequest
 from handlers.slack import (
     TROUBLE,
@@ -32,6 +32,7 @@ GONE = "This button no longer works. Type the command again."
 CLOSE = "You can close this. We'll tell you the result here or in a message."
 _NAME = "paymo-xero"
 _TOO_LATE = "Slack couldn't open the form. Press the button to try again."
+_TYPE_AGAIN = "Slack couldn't open the form. Try again in a moment."
 
 
 class SlackClients(Protocol):
@@ -52,8 +53,9 @@ async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
         if not may_work_again(error):
             raise
         log.info("view_not_opened", error=name_of(error))
-        about = request.person.connection_id
-        await tell(request, _TOO_LATE, blocks.actions([again], about=about))
+        again = going_on(again, request.body)
+        offer = blocks.actions([again] if again else (), about=request.person.connection_id)
+        await tell(request, _TOO_LATE if again else _TYPE_AGAIN, offer)
         return ""
     # Without its id it is open, and stays as it is.
     view_id = (answer.get("view") or {}).get("id")

@@ -1,8 +1,11 @@
 """The shortcut on a message: one number opens its form, several a table, none says so."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from handlers import names
+from sandbox.slack import Message
 from tests.walk import Walk, text_in
 
 
@@ -58,3 +61,44 @@ async def test_a_message_without_a_number_or_a_person_without_a_role_opens_nothi
     await slack.use_on("Ben", named, "export_from_message")
     refusal = await walk.ephemeral("exporter role", "Ben")
     assert "INV-1" not in text_in(refusal.blocks)
+
+
+@pytest.mark.parametrize(
+    ("typed", "callback_id", "shown"),
+    [
+        ("export INV-2", "export", ["INV-2"]),
+        ("export INV-1 INV-3", "export_all", ["INV-1", "INV-3"]),
+    ],
+)
+async def test_a_form_that_slack_does_not_open_is_offered_for_what_was_typed(
+    walk: Walk, typed: str, callback_id: str, shown: list[str]
+) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.export("INV-6")
+    await walk.close()
+    slack.refuse("views.open", "expired_trigger_id", times=2)
+    await walk.type(typed)
+    await walk.ephemeral("Slack couldn't open the form")
+    await slack.use_on("Anna", slack.say("Ben", "invoices", " ".join(shown)), "export_from_message")
+    await slack.wait_for(lambda: len(offers(slack.ephemerals("Anna"))) == 2)
+
+    for each in offers(slack.ephemerals("Anna")):
+        await slack.press("Anna", each, names.WHICH)
+        await walk.modal(callback_id)
+        view = await walk.modal_saying("passed" if callback_id == "export" else "Ready")
+        assert [n for n in (f"INV-{nth}" for nth in range(1, 7)) if n in str(view.payload)] == shown
+        await walk.close()
+
+
+def offers(found: Sequence[Message]) -> list[Message]:
+    return [each for each in found if "couldn't open the form" in each.text]
+
+
+async def test_what_is_too_long_for_a_button_is_not_made_everything(walk: Walk) -> None:
+    await walk.connect()
+    walk.town.slack.refuse("views.open", "expired_trigger_id")
+    await walk.type("export " + " ".join(f"INV-{nth}" for nth in range(1, 400)))
+
+    offer = await walk.ephemeral("Slack couldn't open the form. Try again in a moment.")
+    assert "button" not in str(offer.blocks)
