@@ -31,7 +31,7 @@ from services.reconcile.relinking import Relinking
 from services.store import access, connections, schedules, workspaces
 from services.store.engine import CannotOpen, Session, connect, rotate
 from services.store.tables import Connection, Export, Workspace
-from services.store.upkeep import HEAD, find_revision
+from services.store.upkeep import HEAD, can_read_secrets, find_revision
 
 T = TypeVar("T")
 _SLACK_USER = re.compile("[UW][A-Z0-9]{1,31}")
@@ -45,11 +45,14 @@ class Commands:
     settings: Settings
 
     def is_current(self, *, or_empty: bool = False) -> bool:
-        """Return whether the tables are this version's; exit with 1 if they can't be read."""
+        """Return whether the tables are this version's; exit with 1 if we can't read them."""
         try:
-            revision = _run(_revision(self.settings))
+            revision, is_readable = _run(_look(self.settings))
         except CannotOpen as error:
             _fail(str(error))
+        if not is_readable:
+            said, cure = doctor.ANOTHER_KEY
+            _fail(f"{said[0].upper()}{said[1:]}. {cure}")
         return revision == HEAD or (or_empty and revision is None)
 
     def migrate(self) -> None:
@@ -144,11 +147,13 @@ def _fail(problem: str) -> NoReturn:
     raise click.exceptions.Exit(1) from None
 
 
-async def _revision(settings: Settings) -> str | None:
+async def _look(settings: Settings) -> tuple[str | None, bool]:
+    """Return the database's version, and whether the keys open its secrets, if it is ours."""
     async with open_database(settings) as database:
         await (await connect(database.engine)).close()
         async with database.sessions() as session:
-            return await find_revision(session)
+            revision = await find_revision(session)
+            return revision, revision != HEAD or await can_read_secrets(session)
 
 
 async def sync_once(

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from cryptography.fernet import InvalidToken
 from slack_sdk.errors import SlackApiError
-from sqlalchemy import inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.settings import Settings
@@ -26,9 +24,7 @@ from services.clients.tokens import SILENT, TokenSet
 from services.errors import NotConnected, ServiceError
 from services.notices.health import Concern, HealthService
 from services.store.engine import CannotOpen, Database, Session, connect, file_of
-from services.store.tables import Base
-from services.store.types import Secret
-from services.store.upkeep import find_revision, is_current
+from services.store.upkeep import can_read_secrets, find_revision, is_current
 
 _PATIENCE = 20  # seconds for each check
 _NOT_A_TOKEN = "doctor"  # noqa: S105 - the point is that nobody accepts it
@@ -36,6 +32,10 @@ _NETWORK = "Check the network and its proxies."
 _NOWHERE = "sqlite+aiosqlite://"  # in memory
 _MIGRATE = "Run paymo-xero migrate, or start paymo-xero serve, which does it."
 CREDENTIALS = frozenset({"encryption_keys", "Slack", "Xero"})  # the checks that try what was given
+ANOTHER_KEY = (
+    "some secrets were encrypted with a key that ENCRYPTION_KEYS doesn't hold",
+    "Put that key back at the end of the list.",
+)
 _SLACK_APP = "in the app's settings at api.slack.com/apps"
 
 
@@ -174,19 +174,11 @@ class Patient:
 
     async def _keys(self) -> str:
         count = f"{len(self.settings.keys)} given"
-        try:
-            async with self._reading() as session:
-                if await find_revision(session) is None:
-                    return f"{count}; nothing is stored yet"
-                for table in Base.metadata.sorted_tables:
-                    for column in inspect(table).columns:
-                        if isinstance(column.type, Secret):
-                            (await session.scalars(select(column))).all()
-        except InvalidToken:
-            raise Ill(
-                "some secrets were encrypted with a key that ENCRYPTION_KEYS does not hold",
-                "Put that key back at the end of the list.",
-            ) from None
+        async with self._reading() as session:
+            if await find_revision(session) is None:
+                return f"{count}; nothing is stored yet"
+            if not await can_read_secrets(session):
+                raise Ill(*ANOTHER_KEY)
         return f"{count}; all stored secrets can be read"
 
     async def _slack(self) -> str:

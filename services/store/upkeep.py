@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from cryptography.fernet import InvalidToken
 from sqlalchemy import ColumnElement, and_, delete, false, func, inspect, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,6 +26,7 @@ from services.store import batches, leases, links
 from services.store.engine import file_of, keep_private
 from services.store.tables import (
     AuditEntry,
+    Base,
     Connection,
     Draft,
     Export,
@@ -39,7 +41,7 @@ from services.store.tables import (
     Task,
     Workspace,
 )
-from services.store.types import Leased, Sends
+from services.store.types import Leased, Secret, Sends
 
 HEAD = "0001"  # the newest migration, told without Alembic
 # Slack closes a forgotten modal within a day.
@@ -119,6 +121,18 @@ async def find_revision(session: AsyncSession) -> str | None:
 async def is_current(session: AsyncSession) -> bool:
     """Say whether the database has the tables that this code expects."""
     return await find_revision(session) == HEAD
+
+
+async def can_read_secrets(session: AsyncSession) -> bool:
+    """Say whether the keys open every secret that is stored."""
+    try:
+        for table in Base.metadata.sorted_tables:
+            for column in table.columns:
+                if isinstance(column.type, Secret):
+                    (await session.scalars(select(column))).all()
+    except InvalidToken:
+        return False
+    return True
 
 
 def hold(url: str) -> sqlite3.Connection | None:

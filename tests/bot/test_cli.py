@@ -112,9 +112,9 @@ async def test_a_database_without_tables_is_told_in_one_line(tmp_path: Path, com
     assert "paymo-xero migrate" in ended.err
 
 
-async def test_rotated_secrets_need_only_the_newest_key(tmp_path: Path, sqlite_url: str) -> None:
-    newest = generate_key()
-    file = sqlite_url.removeprefix("sqlite+aiosqlite:///")
+def keep_tokens(sqlite_url: str) -> Path:
+    """Store two tokens, encrypted with the tests' key; return the file."""
+    file = Path(sqlite_url.removeprefix("sqlite+aiosqlite:///"))
     old = Fernet(KEY).encrypt(b"refresh").decode()
     with sqlite3.connect(file) as connection:
         connection.execute(
@@ -124,7 +124,28 @@ async def test_rotated_secrets_need_only_the_newest_key(tmp_path: Path, sqlite_u
             (old, old),
         )
     connection.close()
+    return file
 
+
+@pytest.mark.parametrize("command", ["serve", "serve --no-migrate", "sync", "rotate-keys"])
+async def test_secrets_that_the_keys_do_not_open_are_told_in_one_line(
+    tmp_path: Path, sqlite_url: str, command: str
+) -> None:
+    file = keep_tokens(sqlite_url)
+    kept = file.read_bytes()
+    settings = {**NEEDED, "DATABASE_URL": sqlite_url, "ENCRYPTION_KEYS": generate_key()}
+
+    ended = await run(tmp_path, *command.split(), **settings, PORT="0")
+
+    assert (ended.status, ended.out, file.read_bytes()) == (1, "", kept)
+    assert ended.err == (
+        "Some secrets were encrypted with a key that ENCRYPTION_KEYS doesn't hold. Put that key "
+        "back at the end of the list.\n"
+    )
+
+
+async def test_rotated_secrets_need_only_the_newest_key(tmp_path: Path, sqlite_url: str) -> None:
+    newest, file = generate_key(), keep_tokens(sqlite_url)
     settings = {**NEEDED, "DATABASE_URL": sqlite_url, "ENCRYPTION_KEYS": f"{newest},{KEY}"}
     ended = await run(tmp_path, "rotate-keys", **settings)
 
