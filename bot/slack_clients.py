@@ -270,7 +270,7 @@ class Slack:
     seats: Seats
     clients: SlackClients
     store: SlackInstallationStore | None  # None where a bot token stands in the settings
-    install_url: str = ""  # where an admin installs the app, or grants it more; "" without a store
+    install_url: str  # where an admin installs the app, or grants it more; "" without a store
 
 
 async def open_slack(settings: Settings, database: Database, stack: AsyncExitStack) -> Slack:

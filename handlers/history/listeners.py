@@ -43,7 +43,7 @@ class HistoryListeners:
     explain: ExplainService
     workspaces: WorkspaceService
     people: PeopleService
-    install_url: str = ""  # where an admin grants new permissions
+    install_url: str  # where an admin grants new permissions
 
     async def show(self, request: SlackRequest, number: str) -> None:
         """List the newest acts, of one invoice where a number is typed."""

@@ -47,7 +47,7 @@ class HomeListeners:
     service: ConnectService
     explain: ExplainService
     workspaces: WorkspaceService
-    support_email: str = ""
+    support_email: str
     drawn: dict[Role, list[Block]] = field(default_factory=dict)  # what can be typed, by role
     turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = field(
         default_factory=WeakValueDictionary

@@ -42,8 +42,8 @@ class BatchLine:
     number: str
     client_name: str
     total: str
-    reason: str = ""
-    cure: str = ""  # what to do about it, where that is known
+    reason: str
+    cure: str  # what to do about it, where that is known
     state: ExportState | None = None  # None while no export carries it
     invoice_id: int = 0  # Paymo's
     is_selected: bool = False

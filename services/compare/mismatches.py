@@ -58,10 +58,10 @@ class BothSides:
     export: Export
     paymo: Invoice
     xero: XeroInvoice
-    payments: Sequence[Payment] = ()
-    client: str = ""
-    contacts: frozenset[str] = frozenset()  # those that the client is matched with
-    has_left: bool = False  # the contact that it was exported to is archived or merged
+    payments: Sequence[Payment]
+    client: str
+    contacts: frozenset[str]  # those that the client is matched with
+    has_left: bool  # the contact that it was exported to is archived or merged
 
     @property
     def is_dead_in_xero(self) -> bool:

@@ -84,7 +84,7 @@ class Farewell:
     company: str
     organisation: str
     exported: int
-    others: tuple[str, ...] = ()  # connections that go on with the same access to Xero
+    others: tuple[str, ...]  # connections that go on with the same access to Xero
 
 
 class ConnectScreen(Protocol):

@@ -131,10 +131,10 @@ class Invitation:
     workspace: str
     company: str  # Paymo's; "" while not connected
     organisation: str  # Xero's; "" while not connected
-    attaches: bool = False  # Paymo's PDFs are attached, which needs one permission more
-    team_id: str = ""  # Slack's, with the channel or our app: where the person goes back to
-    channel_id: str = ""
-    app_id: str = ""
+    attaches: bool  # Paymo's PDFs are attached, which needs one permission more
+    team_id: str  # Slack's, with the channel or our app: where the person goes back to
+    channel_id: str
+    app_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The copied settings of an organisation that checks need, and suggestions from them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -115,7 +115,7 @@ class Proposer:
     contacts: Index  # empty where every client's contact is known
     matches: Mapping[int, Match]
     last_account: str
-    suggested: dict[int, str] = field(default_factory=dict)  # what was found, by client
+    suggested: dict[int, str]  # what was found, by client
 
     def contact_of(self, invoice: Invoice) -> str:
         """Return the contact used before, or the only one that this client surely is, or ""."""

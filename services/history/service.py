@@ -34,9 +34,9 @@ class Done:
     at: datetime
     by: str
     what: str
-    number: str = ""  # Paymo's, "" where it is about no invoice
-    paymo_invoice_id: int | None = None
-    xero_invoice_id: str = ""
+    number: str  # Paymo's, "" where it is about no invoice
+    paymo_invoice_id: int | None
+    xero_invoice_id: str
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
     currency: str = ""

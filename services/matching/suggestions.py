@@ -51,9 +51,9 @@ class Suggestion:
     contact: Recognisable
     reason: str
     confidence: int
-    fine: int = 0  # orders those of one confidence
-    is_numbered: bool = False  # with the same tax number
-    is_addressed: bool = False  # with the same e-mail address, or domain
+    fine: int  # orders those of one confidence
+    is_numbered: bool  # with the same tax number
+    is_addressed: bool  # with the same e-mail address, or domain
 
 
 def suggest(party: Party, index: Index) -> Sequence[Suggestion]:

@@ -89,7 +89,7 @@ class About:
 
     pair: Pair
     is_only: bool
-    zone: str = ""  # where the organisation is
+    zone: str  # where the organisation is
 
 
 @dataclass(frozen=True, slots=True)

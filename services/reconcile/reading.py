@@ -6,7 +6,7 @@ if the key still opens the same company.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services import money
 from services.clients.paymo import Invoice, PaymoClient
@@ -35,9 +35,9 @@ class Statements:
     paymo: dict[int, Invoice]
     xero: dict[str, XeroInvoice]
     asked: frozenset[int]  # Paymo's ids of the month itself
-    others: int | None = None  # sales invoices of the month that never went through the app
-    other_numbers: frozenset[str] = frozenset()  # folded
-    odd: Mapping[str, LeftOut] = field(default_factory=dict)  # what cannot be read, by its id
+    others: int | None  # sales invoices of the month that never went through the app
+    other_numbers: frozenset[str]  # folded
+    odd: Mapping[str, LeftOut]  # what cannot be read, by its id
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,12 +66,12 @@ class Relinkable:
     """What was found of former exports that the database doesn't know."""
 
     connection: Connection
-    pairs: tuple[Former, ...] = ()
-    known: int = 0  # exports that the database has
-    ended: tuple[str, ...] = ()  # numbers of those that are voided or deleted in Xero
-    doubled: tuple[str, ...] = ()  # and of those that are there more than once
-    loose: tuple[str, ...] = ()  # and of those with copies of payments, but no invoice in Xero
-    unread: tuple[str, ...] = ()  # what could not be read
+    pairs: tuple[Former, ...]
+    known: int  # exports that the database has
+    ended: tuple[str, ...]  # numbers of those that are voided or deleted in Xero
+    doubled: tuple[str, ...]  # and of those that are there more than once
+    loose: tuple[str, ...]  # and of those with copies of payments, but no invoice in Xero
+    unread: tuple[str, ...]  # what could not be read
 
 
 @dataclass(frozen=True, slots=True)

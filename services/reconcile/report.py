@@ -200,7 +200,7 @@ class Begun:
     organisation: str
     company: str
     label: str
-    is_new: bool = True
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +210,8 @@ class Digest:
     period: Period
     reader: Subscription
     figures: Figures
-    client: str = ""  # the only one that the channel hears of
-    problem: str = ""
+    client: str  # the only one that the channel hears of
+    problem: str
 
 
 class ReconcileScreen(Protocol):

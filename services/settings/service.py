@@ -49,7 +49,7 @@ class SettingsForm:
     xero_status: str  # "AUTHORISED" or "DRAFT"
     void_means: str  # "void" or "delete"
     credits: str  # "record" or "notify"
-    auto_export: str = "off"  # or "on"
+    auto_export: str  # or "on"
     attach_pdf: str = "off"  # or "on"
     clean: int = 0  # exports by hand without a difference
     needed: int = 0  # how many of them automatic export wants
