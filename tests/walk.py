@@ -119,6 +119,16 @@ class Walk:
             read = [each.text for each in self.town.slack.ephemerals(user)][-3:]
             raise AssertionError(f"{words!r} did not come; {seen[:900]!r}; {read}") from error
 
+    async def press(self, where: View | Message, *button: str) -> None:
+        """Press a button, of several like it the one in a block."""
+        answer = await self.town.slack.press("Anna", where, *button)
+        assert answer.ok, answer.failure
+
+    async def submit(self, view: View, user: str = "Anna") -> None:
+        """Send a modal that Slack and the app take."""
+        answer = await self.town.slack.submit(user, view.id)
+        assert answer.ok, (answer.failure, answer.errors)
+
     # The main job.
 
     async def connect(self, *, subscribe: bool = True) -> None:
@@ -131,8 +141,7 @@ class Walk:
         view = await self.modal_saying(self.books.name)
         channel = self.town.room.id if subscribe else None
         await self.town.slack.choose("Anna", view.id, "channel", channel)
-        answer = await self.town.slack.submit("Anna", view.id)
-        assert answer.ok, (answer.failure, answer.errors)
+        await self.submit(view)
         if subscribe:
             await self.town.slack.wait_for(lambda: self.town.slack.messages("invoices"), PATIENCE)
         await self.close()
@@ -152,8 +161,7 @@ class Walk:
         form = await self.form(number)
         for name, value in chosen.items():
             await self.town.slack.choose("Anna", form.id, name, value)
-        answer = await self.town.slack.submit("Anna", form.id)
-        assert answer.ok, (answer.failure, answer.errors)
+        await self.submit(form)
         done = await self._until(self._outcome, "exported to", "Anna")
         await self.close()
         return done
@@ -194,8 +202,7 @@ class Walk:
         await slack.choose("Anna", view.id, "exporters", [slack.user(each).id for each in names])
         for field, value in chosen.items():
             await slack.choose("Anna", view.id, field, value)
-        answer = await slack.submit("Anna", view.id)
-        assert answer.ok, (answer.failure, answer.errors)
+        await self.submit(view)
 
     async def disconnect(self) -> None:
         """End the connection on both sides."""

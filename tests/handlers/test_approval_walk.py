@@ -19,8 +19,7 @@ async def test_the_second_person_sees_it_and_lets_it_go_and_the_card_names_both(
     alone = await slack.submit("Anna", view.id)
     assert "another exporter" in (alone.errors or {})["approve_above"]
     await slack.choose("Anna", view.id, "exporters", [slack.user("Ben").id])
-    answer = await slack.submit("Anna", view.id)
-    assert answer.ok, (answer.failure, answer.errors)
+    await walk.submit(view)
 
     form = await walk.form("INV-1")
     await slack.submit("Anna", form.id)
@@ -100,8 +99,7 @@ async def test_a_batchs_report_says_once_who_of_two_cant_be_reached(walk: Walk) 
     await walk.type("export INV-1 INV-2")
     table = await walk.modal_saying("Export 2 Invoices")
     slack.refuse("chat.postMessage", "cannot_dm_bot")
-    answer = await slack.submit("Anna", table.id)
-    assert answer.ok, answer.errors
+    await walk.submit(table)
 
     report = text_in((await walk.modal_saying("Slack doesn't deliver our messages")).payload)
     who = slack.user("Ben").id
@@ -123,8 +121,7 @@ async def test_a_form_for_what_waits_says_so_and_asks_nothing(walk: Walk) -> Non
     taken = await walk.modal_saying("INV-1 is waiting for approval", "Ben")
     assert [each["block_id"] for each in taken.blocks if each["type"] == "input"] == ["invoice"]
     assert "passed" not in text_in(taken.payload)
-    answer = await slack.submit("Ben", taken.id)
-    assert answer.ok, (answer.failure, answer.errors)
+    await walk.submit(taken, "Ben")
     await walk.modal_saying("waiting for approval", "Ben")
     assert walk.books.invoices == {}
 

@@ -232,18 +232,15 @@ async def test_a_person_exports_all_after_one_answer_for_each_client(walk: Walk)
     match = await walk.modal("match")
     await slack.options("Anna", match.id, "contact", "acme")
     await slack.choose("Anna", match.id, "contact", "Acme Ltd")
-    answer = await slack.submit("Anna", match.id)
-    assert answer.ok, answer.errors
+    await walk.submit(match)
     await walk.modal_saying("is matched. You choose the account when you export. 1 client left")
     match = await walk.modal_saying("Contact in Xero")
     assert "Oak Trading" in text_in(match.payload)
     assert "Export 5 Invoices" in text_in(slack.state.stacks[slack.user("Anna").id][0].payload)
     await slack.choose("Anna", match.id, "contact", "new")
-    answer = await slack.submit("Anna", match.id)
-    assert answer.ok, answer.errors
+    await walk.submit(match)
     view = await walk.modal_saying("Export 6 Invoices")
-    answer = await slack.submit("Anna", view.id)
-    assert answer.ok, answer.errors
+    await walk.submit(view)
 
     await walk.modal_saying("6 invoices exported to Maple Books")
 
@@ -293,8 +290,7 @@ async def test_what_is_ticked_outlives_pages_and_alone_goes_out(walk: Walk) -> N
     await slack.press("Anna", view, "show_invoices", _block_of(view, "Export Invoices…"))
     view = await walk.modal_saying("3 of 53 selected")
     assert "Page 1 of 2" in text_in(view.payload)
-    answer = await slack.submit("Anna", view.id)
-    assert answer.ok, answer.errors
+    await walk.submit(view)
     await walk.modal_saying("3 invoices exported to Maple Books")
 
     assert {each.number for each in walk.books.invoices.values()} == {"INV-1", "INV-3", "M-49"}
@@ -327,8 +323,7 @@ async def test_fix_opens_the_form_on_top_and_coming_back_shows_what_came_of_it(
     form = await walk.modal_saying("K-1")
     await walk.modal_saying("passed")
     await slack.choose("Anna", form.id, "contact", "new")
-    answer = await slack.submit("Anna", form.id)
-    assert answer.ok, (answer.failure, answer.errors)
+    await walk.submit(form)
     await walk.modal_saying("exported to")
     await slack.close_view("Anna")
 
@@ -336,8 +331,7 @@ async def test_fix_opens_the_form_on_top_and_coming_back_shows_what_came_of_it(
     assert view.callback_id == "export_all"
     assert "K-2 · Kiwi" not in text_in(view.payload)  # it has its contact now, and is ready
     assert "Already exported or on its way: 1" in text_in(view.payload)
-    answer = await slack.submit("Anna", view.id)
-    assert answer.ok, (answer.failure, answer.errors)
+    await walk.submit(view)
     await walk.modal_saying("2 invoices exported to Maple Books")
     assert {each.number for each in walk.books.invoices.values()} == {"K-1", "K-2", "INV-2"}
 
@@ -360,8 +354,7 @@ async def test_after_connecting_the_last_90_days_are_checked_and_nothing_is_expo
     await slack.press("Anna", view, "match_client")
     match = await walk.modal("match")
     await slack.choose("Anna", match.id, "contact", "new")
-    answer = await slack.submit("Anna", match.id)
-    assert answer.ok, answer.errors
+    await walk.submit(match)
     await walk.modal_saying("*5 of 5 sent invoices dated")
     assert walk.books.invoices == {}
 
@@ -389,7 +382,6 @@ async def test_an_open_table_follows_what_others_export_and_undo_and_keeps_the_t
     await slack.press("Ben", await walk.ephemeral("Undo the export of INV-1", "Ben"), "undo")
     view = await walk.modal_saying("Undone invoices to export again")
     assert "1 of 3 selected" in text_in(view.payload)
-    answer = await slack.submit("Anna", view.id)
-    assert answer.ok, (answer.failure, answer.errors)
+    await walk.submit(view)
     await walk.modal_saying("1 invoice exported to Maple Books")
     assert [each.number for each in walk.books.invoices.values()][1:] == ["INV-2"]

@@ -9,11 +9,6 @@ from sandbox.slack import Message, View
 from tests.walk import PATIENCE, Walk, text_in
 
 
-async def press(walk: Walk, where: View | Message, button: str) -> None:
-    answer = await walk.town.slack.press("Anna", where, button)
-    assert answer.ok, answer.failure
-
-
 async def connected(walk: Walk, *, subscribe: bool = True) -> None:
     """Connect, and wait until both systems' lists were read."""
     await walk.connect(subscribe=subscribe)
@@ -43,7 +38,7 @@ async def test_the_organisation_is_shown_and_confirmed_by_the_button_of_the_form
     assert view.payload["submit"]["text"] == "Finish"  # it was confirmed, and stays so
     assert "right organisation" not in text_in(view.payload)
 
-    await press(walk, view, "disconnect")
+    await walk.press(view, "disconnect")
 
     assert "*First Xero:* Maple Books is disconnected" in text_in(
         (await walk.modal("disconnect")).payload
@@ -81,14 +76,14 @@ async def test_the_home_tab_opens_what_it_offers(walk: Walk) -> None:
         ("subscribe", "subscribe"),
         ("settings", "settings"),
     ):
-        await press(walk, home, button)
+        await walk.press(home, button)
         await walk.modal(callback_id)
         await walk.town.slack.close_view("Anna", everything=True)
-    await press(walk, home, "settings")
-    await press(walk, await walk.modal("settings"), "disconnect")
+    await walk.press(home, "settings")
+    await walk.press(await walk.modal("settings"), "disconnect")
     await walk.modal("disconnect")
     await walk.town.slack.close_view("Anna", everything=True)
-    await press(walk, home, "sync")
+    await walk.press(home, "sync")
     await walk.modal_saying("Maple Books")
 
 
@@ -101,8 +96,7 @@ async def test_the_subscribe_form_tells_the_channel_and_remembers_everything(wal
     await slack.choose("Anna", view.id, "events", ["payments", "failures"])
     await slack.choose("Anna", view.id, "client", "ACME Limited")
     await slack.choose("Anna", view.id, "minimum", "500")
-    answer = await slack.submit("Anna", view.id)
-    assert answer.ok, answer.errors
+    await walk.submit(view)
     await walk.modal_saying("is subscribed")
     await slack.close_view("Anna", everything=True)
 
@@ -143,7 +137,7 @@ async def test_a_number_that_is_taken_is_linked_by_a_button(walk: Walk) -> None:
     await walk.town.slack.submit("Anna", form.id)
 
     refused = await walk.modal_saying("Export Without Number")
-    await press(walk, refused, "without_number")
+    await walk.press(refused, "without_number")
     await walk.modal_saying("In Xero its number is")
 
     assert len(walk.books.invoices) == 2
@@ -160,12 +154,12 @@ async def test_the_failed_notice_carries_the_same_buttons(walk: Walk) -> None:
     await walk.town.slack.close_view("Anna", everything=True)
     notice = await walk.notice("export_failed")
 
-    await press(walk, notice, "retry")
+    await walk.press(notice, "retry")
     await walk.modal_saying("Invoice INV-9 wasn’t exported")  # in place of "is on its way"
     again = await walk.notice("export_failed", 2)
     assert "link_existing" not in str(again.blocks)  # the one in Xero is another invoice
     assert walk.in_xero("INV-9").invoice_id in str(again.blocks)
-    await press(walk, again, "cancel")
+    await walk.press(again, "cancel")
     await walk.ephemeral("Cancelled.")
 
     assert len(walk.books.invoices) == 1
@@ -195,7 +189,7 @@ async def test_choosing_another_invoice_and_looking_again_draw_the_form_anew(wal
     await slack.close_view("Anna", view.id)
     await walk.type("export INV-8")
     view = await walk.modal_saying("Check Again")
-    await press(walk, view, "recheck")
+    await walk.press(view, "recheck")
 
     await walk.modal_saying("Reading the invoice")
     await walk.modal_saying("Fix:")
@@ -238,14 +232,14 @@ async def test_people_decide_about_payments_and_deletions_by_buttons(walk: Walk)
     await walk.type("sync")
     removed = await walk.notice("payment_removed")
 
-    await press(walk, removed, "bring_back")
+    await walk.press(removed, "bring_back")
     await walk.notice("payment_received", 2)
     assert len(walk.company.payments_of(walk.in_paymo("INV-1").id)) == 1
 
     await walk.export("INV-2")
     walk.books.void(walk.in_xero("INV-2").invoice_id)
     voided = await walk.notice("invoice_voided")
-    await press(walk, voided, "delete_in_paymo")
+    await walk.press(voided, "delete_in_paymo")
     await walk.notice("invoice_voided", 2)
     assert all(each.number != "INV-2" for each in walk.company.invoices.values())
 
@@ -286,7 +280,7 @@ async def test_many_deletions_at_once_wait_for_a_press(walk: Walk, button: str) 
     renewed = await walk.rewritten("sync_paused", "5 invoices were")
     assert renewed.ts == paused.ts
 
-    await press(walk, paused, button)
+    await walk.press(paused, button)
     if button == "breaker_apply":
         await walk.ephemeral("Paymo now follows Xero")
         await walk.notice("invoice_voided", 5)
@@ -308,7 +302,7 @@ async def test_a_press_decides_about_what_its_message_showed_and_the_rest_still_
     await walk.rewritten("sync_paused", "5 invoices were")
     paused.blocks = on_screen  # the person is being asked whether they are sure
 
-    await press(walk, paused, "breaker_apply")
+    await walk.press(paused, "breaker_apply")
     await walk.ephemeral("This button didn't cover INV-5, which still waits for a decision.")
 
     left = await walk.rewritten("sync_paused", "1 invoice was deleted or voided* in")
@@ -321,7 +315,7 @@ async def test_a_press_decides_about_what_its_message_showed_and_the_rest_still_
         "draft",
     ]
 
-    await press(walk, left, "breaker_keep")
+    await walk.press(left, "breaker_keep")
     await walk.ephemeral("Kept in Paymo: INV-5.")
     await walk.without("breaker_keep", left)
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from sandbox.slack import Message, View
+from sandbox.slack import View
 from tests.walk import PATIENCE, Walk, text_in, walking
 
 
@@ -18,15 +18,9 @@ async def walk(walk: Walk) -> Walk:
     return walk
 
 
-async def press(walk: Walk, where: View | Message, button: str) -> None:
-    answer = await walk.town.slack.press("Anna", where, button)
-    assert answer.ok, answer.failure
-
-
 async def submit(walk: Walk, view: View) -> str:
     """Press Export, and return what came of it."""
-    answer = await walk.town.slack.submit("Anna", view.id)
-    assert answer.ok, (answer.failure, answer.errors)
+    await walk.submit(view)
     done = await walk.modal_saying("was exported to Maple Books")
     return text_in(done.payload)
 
@@ -35,7 +29,7 @@ async def test_e21_the_form_lets_the_owner_go_on_with_a_tax_that_differs(walk: W
     form = await walk.form("INV-1")
     await walk.town.slack.choose("Anna", form.id, "account", "Other Revenue (260)")
     form = await walk.modal_saying("has 0%")
-    await press(walk, form, "override_tax")
+    await walk.press(form, "override_tax")
     form = await walk.modal_saying("Ready to export")  # the question had the note's words, too
     assert "This one invoice goes out with" in text_in(form.payload)
     await submit(walk, form)
@@ -69,7 +63,7 @@ async def test_e30_a_draft_is_made_of_an_invoice_in_a_locked_period(sqlite_url: 
         await walk.connect()
         form = await walk.form("INV-1")
         assert "is locked up to" in text_in(form.payload)
-        await press(walk, form, "as_draft")
+        await walk.press(form, "as_draft")
         form = await walk.modal_saying("Ready to export")
         await submit(walk, form)
 
@@ -82,7 +76,7 @@ async def test_e30_a_refusal_goes_out_on_the_first_open_day(walk: Walk) -> None:
     walk.books.period_lock_date = day
     await walk.town.slack.submit("Anna", form.id)
     refused = await walk.modal_saying("cannot be before the period lock date")
-    await press(walk, refused, "first_open_day")
+    await walk.press(refused, "first_open_day")
     await walk.modal_saying("was exported to Maple Books")
 
     assert walk.in_xero("INV-1").day == day + timedelta(days=1)
@@ -96,7 +90,7 @@ async def test_e32_one_press_makes_drafts_of_all_that_the_plan_refuses(walk: Wal
         await walk.town.slack.submit("Anna", form.id)
         refused = await walk.modal_saying("lets you approve no more invoices")
     assert "INV-1 is waiting for the same thing." in text_in(refused.payload)
-    await press(walk, refused, "as_draft")
+    await walk.press(refused, "as_draft")
     done = await walk.modal_saying("was exported to Maple Books")
 
     assert "Invoice INV-" in text_in(done.payload)
@@ -109,7 +103,7 @@ async def test_e33_a_changed_invoice_is_looked_at_again_with_one_press(walk: Wal
     walk.company.edit(walk.in_paymo("INV-1").id, discount=Decimal(10))
     await walk.town.slack.submit("Anna", form.id)
     refused = await walk.modal_saying("was changed in Paymo")
-    await press(walk, refused, "look_again")
+    await walk.press(refused, "look_again")
     form = await walk.modal_saying("passed")
     assert f"{walk.in_paymo('INV-1').total:,.2f}" in text_in(form.payload)
     await submit(walk, form)
@@ -127,11 +121,11 @@ async def test_what_nobody_recognises_is_shown_with_three_ways_on(walk: Walk, wo
     refused = await walk.modal_saying(words.split("<", maxsplit=1)[0])
     for label in ("Try Again", "Change Export…", "Cancel"):
         assert label in text_in(refused.payload)
-    await press(walk, refused, "change")
+    await walk.press(refused, "change")
     form = await walk.modal_saying("passed")
     await walk.town.slack.submit("Anna", form.id)
     refused = await walk.modal_saying("Change Export…")
-    await press(walk, refused, "cancel")
+    await walk.press(refused, "cancel")
     await walk.modal_saying("Cancelled.")
     await walk.close()
     await submit(walk, await walk.form("INV-1"))

@@ -35,8 +35,7 @@ async def connect_oak(walk: Walk) -> None:
     view = await walk.modal_saying("Oak Studio")
     await walk.consent(link_in(view, "connect_xero"))
     view = await walk.modal_saying("Oak Books")
-    answer = await slack.submit("Anna", view.id)
-    assert answer.ok, (answer.failure, answer.errors)
+    await walk.submit(view)
     await walk.close()
 
 
@@ -178,8 +177,7 @@ async def test_home_lists_each_connections_work_and_its_buttons_act_there(walk: 
     heads = str([each for each in home.blocks if "Connected" in text_in(each)])
     assert [each in heads for each in ("Maple Books", "Oak Books")] == [True, True]
     [*_, all_of_oak] = [each for each in home.blocks if "export_all" in str(each.get("accessory"))]
-    answer = await slack.press("Anna", home, "export_all", str(all_of_oak["block_id"]))
-    assert answer.ok, answer.failure
+    await walk.press(home, "export_all", str(all_of_oak["block_id"]))
     table = await walk.modal_saying("OAK-1")
     assert "*Oak Books* in Xero" in text_in(table.payload)
     await walk.close()
