@@ -108,13 +108,21 @@ def is_url_refused(refusal: Rejected) -> bool:
     return any(_URL.search(text) for text in refusal.messages)
 
 
-def from_xero(refusal: ServiceError) -> Refused:
+def not_found(organisation: str) -> Refused:
+    """Return why Xero made nothing where it answers that something isn't there."""
+    return Refused(
+        "Xero can't find something on the invoice, such as its contact, so nothing was exported.",
+        RefusalCode.REJECTED,
+        cure=f"Check its contact and account in {organisation} and try again, or choose others.",
+    )
+
+
+def from_xero(refusal: Rejected) -> Refused:
     """Return Xero's refusal under our own names for it, so that it has the same cures.
 
     Xero's own words stay, since a person in Xero's office looks for them.
     """
-    messages = refusal.messages if isinstance(refusal, Rejected) else ()
-    meanings = [_meaning(text) for text in messages] or [(RefusalCode.REJECTED, "")]
+    meanings = [_meaning(text) for text in refusal.messages] or [(RefusalCode.REJECTED, "")]
     names = dict.fromkeys(name for name, _ in meanings)
     said = dict.fromkeys(said for _, said in meanings if said)
     return Refused("", *names, cure=" ".join(said), more=str(refusal))

@@ -286,7 +286,7 @@ class ExportStep(Step[Export]):
         try:
             return await self._create(connection, export, has_left=has_left)
         except NotFound as refusal:
-            raise from_xero(refusal) from refusal
+            raise refusals.not_found(connection.organisation_name) from refusal
         except Rejected as refusal:
             if await self._is_moved(connection, export, refusal):
                 await self._send(connection, export)

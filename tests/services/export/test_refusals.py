@@ -10,6 +10,7 @@ from services.export.refusals import from_xero, is_taken, is_url_refused
 from services.model.actions import Action, after_a_refusal
 from services.model.export import ExportState, RefusalCode
 from tests.databases import SQLITE_ALONE
+from tests.services.batching import export_all
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import acme, bridge_of
 
@@ -156,6 +157,27 @@ async def test_what_is_not_recognised_shows_xeros_words_and_three_ways_on(
     assert form.invoice is not None
     assert "cancelled" in await bridge.requests.cancel(ANNA, refused.export_id)
     assert list(bridge.xero.invoices) == []
+
+
+@pytest.mark.parametrize("is_batch", [False, True])
+async def test_what_xero_cant_find_says_what_to_check_and_goes_once_it_is_right(
+    bridge: Bridge, *, is_batch: bool
+) -> None:
+    page = {"status": 404, "headers": {"Content-Type": "text/html"}, "body": ""}
+    bridge.xero.faults.add(method="PUT", path="Invoices", times=2 if is_batch else 1, **page)
+    if is_batch:
+        report = await export_all(bridge, "INV-1")
+        (line,) = report.sent
+        said = f"{line.reason} {line.cure}"
+    else:
+        said = (await bridge.export_it("INV-1")).reason
+    assert said.startswith("Xero can't find something on the invoice, such as its contact")
+    assert "Check its contact and account in Maple Books and try again" in said
+    assert list(bridge.xero.invoices) == []
+    (failed,) = await bridge.exports()
+    await bridge.requests.act(ANNA, failed.id, reply_to(), Action.RETRY)
+    await bridge.run()
+    assert [each.number for each in bridge.xero.invoices.values()] == ["INV-1"]
 
 
 @pytest.mark.parametrize(
