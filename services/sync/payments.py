@@ -309,9 +309,8 @@ class Copying(ExportedInvoice):
         A cent too much in Xero is let go, once no former copy takes its room. Beyond it only what
         a person accepted or rounded counts: as much above, or, once nothing is due, exactly below.
         """
-        amount = self.payment.amount
+        amount, accepted = self.payment.amount, self.export.allowed_difference
         over = amount - invoice.left
-        accepted = self.export.allowed_difference
         if over <= 0:
             is_last = self.export.xero_due == 0 and accepted < 0
             return invoice.left if is_last and over == accepted else amount
@@ -352,13 +351,14 @@ class Copying(ExportedInvoice):
 
     async def _record(self, copy: Copy) -> None:
         leases.settle(self.payment)
+        more = {**self.facts_of(copy), "was_brought_back": self.payment.is_brought_back}
         async with self.run.database.sessions.begin() as session:
             await payment.mark_recorded(session, self.payment, copy.id, copy.amount)
-            await self.tell_received(session, self.payment, **self.facts_of(copy))
+            await self.tell_received(session, self.payment, **more)
 
     async def ask(self, why: str) -> None:
         """Let a person decide."""
-        more = await self.reminder()
+        more = {**await self.reminder(), "was_brought_back": self.payment.is_brought_back}
         async with self.run.database.sessions.begin() as session:
             await payment.ask(session, self.payment, why)
             await self.tell_received(session, self.payment, asked=why, **more)

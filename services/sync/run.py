@@ -180,7 +180,8 @@ class ExportedInvoice:
     async def tell_received(self, session: Session, payment: Payment, **more: Any) -> None:
         """Tell a payment, or why it was not recorded; an edited one once, as a change."""
         facts = _RECEIVED | more
-        if payment.replaces_id is not None:
+        is_told = facts.pop("was_brought_back", False)
+        if payment.replaces_id is not None and not is_told:
             former = await payments.get(session, payment.replaces_id)
             if former.state is PaymentState.REMOVED:
                 facts["changed_from"] = notices.amount_text(_recorded(former))

@@ -85,6 +85,25 @@ async def test_e38_the_same_payment_typed_in_paymo_is_asked_about(bridge: Bridge
     assert paid(bridge) == [Decimal(40), Decimal(40)]
 
 
+async def test_an_edited_payment_that_is_brought_back_is_told_as_received(bridge: Bridge) -> None:
+    """Its edit was told before; what happens now is that Paymo gets it again."""
+    await pay(bridge, "40")
+    (invoice,) = bridge.xero.invoices.values()
+    bridge.xero.books.remove_payment(invoice.payments[0].payment_id)
+    await pay(bridge, "50")
+    assert (await told(bridge))["changed_from"] == "40"
+    company = bridge.paymo.company
+    (copy,) = company.payments_of(company.numbered("INV-1").id)
+    company.delete_payment(copy.id)
+    await bridge.look()
+    await bridge.sync.bring_back(ANNA, (await bridge.payments())[-1].id)
+    await bridge.run()
+
+    facts = await told(bridge)
+    assert (facts["amount"], facts["changed_from"]) == ("50", "")
+    assert "dated_before" not in facts
+
+
 async def test_a_payment_that_was_asked_about_and_is_deleted_in_xero_asks_nobody_any_more(
     bridge: Bridge,
 ) -> None:
