@@ -22,10 +22,9 @@ from services.compare.snapshots import (
     sent_of,
     told,
 )
+from services.model.invoice import OPEN_IN_XERO
 from services.model.wording import Command, Day, Typed
 from services.store.tables import Connection, Export
-
-_OPEN = frozenset({"DRAFT", "SUBMITTED", "AUTHORISED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +199,7 @@ def _why_closed(export: Export, connection: Connection) -> str:
     instead = "Make up the difference with a credit note or another invoice in Xero."
     if export.xero_due is not None and export.xero_due != export.xero_total:
         return f"It has payments or credits in Xero, so it can't be changed there. {instead}"
-    if export.xero_seen_status not in _OPEN:
+    if export.xero_seen_status not in OPEN_IN_XERO:
         return f"It's {export.xero_seen_status.lower()} in Xero, so it can't be changed. {instead}"
     issued_on = str(sent_of(export).get("Date", ""))
     if locked_until is not None and issued_on and date.fromisoformat(issued_on) <= locked_until:

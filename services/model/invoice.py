@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 SENT_IN_PAYMO = ("sent", "viewed")  # the statuses of an invoice that went out and is not paid
 ISSUED_IN_PAYMO = (*SENT_IN_PAYMO, "paid")  # all that went out, paid or not
+OPEN_IN_XERO = frozenset({"DRAFT", "SUBMITTED", "AUTHORISED"})  # neither paid nor over
 STATUS_NAMES = {  # of Xero, as its own pages write them
     "AUTHORISED": "Approved",
     "DRAFT": "Draft",
@@ -39,6 +40,9 @@ class InvoiceState(StrEnum):
     GONE = "gone"  # somebody deleted it in Paymo; it stays in Xero
     UNDOING = "undoing"  # a person takes the export back; what Xero then states is our own doing
     UNDONE = "undone"  # taken back; Paymo keeps its invoice
+
+
+GONE_FROM_PAYMO = frozenset({InvoiceState.DELETED, InvoiceState.GONE})
 
 
 UNSETTLED = (InvoiceState.DELETE_SEEN, InvoiceState.VOID_SEEN)  # Paymo has yet to follow

@@ -11,7 +11,7 @@ from services.clients.xero import XeroInvoice
 from services.compare import DEAD, BothSides, Mismatch
 from services.model.actions import Action
 from services.model.export import ExportState
-from services.model.invoice import ISSUED_IN_PAYMO, InvoiceState, Links, PaymentState
+from services.model.invoice import ISSUED_IN_PAYMO, OPEN_IN_XERO, InvoiceState, Links, PaymentState
 from services.reconcile.reading import Statements, is_exported
 from services.reconcile.report import Month, Outcome, Report, Row, Side
 from services.store import exports
@@ -20,7 +20,6 @@ from services.store.tables import Connection, Export
 _Help = tuple[Action | None, str]  # and with what
 _NOTHING: _Help = (None, "")
 _IN_XERO: _Help = (Action.OPEN_XERO, "")
-_UPDATABLE = frozenset({"DRAFT", "SUBMITTED", "AUTHORISED"})
 _MONEY = frozenset({"paid", "status"})  # nothing that Xero could be brought after
 _ORDER = list(Outcome)
 
@@ -245,7 +244,7 @@ def _is_safe_to_update(
     both: BothSides, findings: tuple[Mismatch, ...], connection: Connection
 ) -> bool:
     """Say whether Paymo was edited after the export, and Xero still lets the copy be changed."""
-    if both.settled or both.xero.status not in _UPDATABLE:
+    if both.settled or both.xero.status not in OPEN_IN_XERO:
         return False  # more recent than what the row says
     now = compare.standing_now(both.export, both.paymo, _contact_of(both), both.xero)
     concerns = any(not each.is_decided and each.name not in _MONEY for each in findings)

@@ -14,7 +14,7 @@ from services.clients.rows import LeftOut
 from services.clients.xero import XeroClient, XeroInvoice
 from services.compare import DEAD
 from services.errors import NotFound, Unavailable, Unreadable
-from services.model.invoice import InvoiceState
+from services.model.invoice import GONE_FROM_PAYMO
 from services.reconcile.report import Month
 from services.store import exports, reconciling
 from services.store.engine import Database
@@ -24,7 +24,6 @@ from services.store.tables import Connection, Export
 _MOST_SINGLE_READS = 50
 _MOST_GONE_AT_ONCE = 3  # as many as the sync follows without asking
 # Paymo does not have these any more, as we know: it need not be asked.
-_GONE = frozenset({InvoiceState.DELETED, InvoiceState.GONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ class StatementReader:
             for each in exported
             if each.paymo_invoice_id not in paymo
             and str(each.paymo_invoice_id) not in odd
-            and each.invoice_state not in _GONE
+            and each.invoice_state not in GONE_FROM_PAYMO
         ]
         if len(missing) > _MOST_SINGLE_READS:
             raise Unavailable(

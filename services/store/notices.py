@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
-from services.model.invoice import InvoiceState, Links, PaymentState
+from services.model.invoice import GONE_FROM_PAYMO, InvoiceState, Links, PaymentState
 from services.model.notice import TOPIC_OF, NoticeKind, Topic
 from services.store import connections, drafts, leases, people, settled, worklists
 from services.store.engine import insert_into, put_all
@@ -315,7 +315,7 @@ def common_facts(export: Export, connection: Connection, links: Links) -> dict[s
 def _urls(export: Export, connection: Connection, links: Links) -> dict[str, str]:
     """Return the links to the invoice; "" on a side where it was deleted."""
     is_in_xero = export.xero_seen_status != "DELETED"
-    is_in_paymo = export.invoice_state not in {InvoiceState.DELETED, InvoiceState.GONE}
+    is_in_paymo = export.invoice_state not in GONE_FROM_PAYMO
     return {
         "xero_url": links.xero(connection.short_code, export.xero_invoice_id) if is_in_xero else "",
         "paymo_url": links.paymo(export.paymo_invoice_id) if is_in_paymo else "",

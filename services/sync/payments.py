@@ -18,7 +18,7 @@ from services.jobs import policy
 from services.jobs.policy import Wait
 from services.jobs.runner import Step, Turn
 from services.lifecycle import payment
-from services.model.invoice import InvoiceState, PaymentKind, PaymentState
+from services.model.invoice import GONE_FROM_PAYMO, PaymentKind, PaymentState
 from services.model.jobs import Job
 from services.model.wording import Amount, Day
 from services.store import exports, leases, payments
@@ -27,7 +27,6 @@ from services.store.tables import Payment
 from services.sync.run import ExportedInvoice, SweepRun, settlements_of
 
 _NO_PAYMENTS = frozenset({"void"})
-_GONE = frozenset({InvoiceState.DELETED, InvoiceState.GONE})
 _MARKER = "Xero payment "
 # As we write it, closing the notes; words that people type have no such id.
 _OURS = re.compile(rf"{_MARKER}([0-9a-f-]{{36}}(?::[0-9a-f-]{{36}})?)\Z", re.IGNORECASE)
@@ -226,7 +225,7 @@ class Copying(ExportedInvoice):
 
     def plain_amount(self, invoice: Invoice) -> Decimal | None:
         """Return the amount to record; None if the payment needs a check of its own."""
-        is_gone = self.export.invoice_state in _GONE
+        is_gone = self.export.invoice_state in GONE_FROM_PAYMO
         if is_gone or self._is_only_told() or _find_copy(invoice, self.payment) is not None:
             return None
         amount, is_over = self.payment.amount, policy.PAYMENT.is_over(self.payment.tries - 1)
@@ -248,7 +247,7 @@ class Copying(ExportedInvoice):
         await self._leave()
 
     async def _add(self) -> None:
-        if self.export.invoice_state in _GONE:
+        if self.export.invoice_state in GONE_FROM_PAYMO:
             await self._park(gone=True)
             return
         if self._is_only_told() and self.payment.sent_at is None:
