@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 _ENV = Path(".env")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _DRIVERS = {"sqlite", "sqlite+aiosqlite", "postgresql", "postgres", "postgresql+asyncpg"}
+_ADDRESS = "must be an address that starts with http:// or https://"
 # What both of PostgreSQL's drivers understand.
 _OPTIONS = ("host", "passfile", "port", "sslmode", "ssl", "target_session_attrs")
 _SQLITE = "sqlite+aiosqlite:///paymo-xero.db"
@@ -52,7 +53,7 @@ class SecretText:
 def _address(value: str) -> str:
     """Accept an http or https address; the slash at its end does not matter."""
     if not _is_address(value):
-        raise ValueError("must be an address that starts with http:// or https://")
+        raise ValueError(_ADDRESS)
     return value.rstrip("/")
 
 
@@ -186,7 +187,7 @@ class Settings:
         """
         named = read_file(file) if file is not None else {}
         found = {**_from(named), **_from(os.environ), **(given or {})}
-        problems, values = _missing(found), {}
+        problems, values = [*_missing(found), *_of_the_network()], {}
         for name, hint in get_type_hints(cls, include_extras=True).items():
             [reader] = getattr(hint, "__metadata__", [str])
             value = found.get(name)
@@ -276,6 +277,25 @@ def _missing(found: Mapping[str, str | _NoFile]) -> list[str]:
         *problems,
         "- SLACK_BOT_TOKEN is missing, or SLACK_CLIENT_ID with SLACK_CLIENT_SECRET",
     ]
+
+
+def _of_the_network() -> list[str]:
+    """Say what of the variables for proxies and certificates the libraries can't follow."""
+    proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+    set_ones = [name for name in proxies if os.environ.get(name)]
+    problems = [f"- {name}: {_ADDRESS}" for name in set_ones if not _is_address(os.environ[name])]
+    problems += [
+        f"- {name}: must name IPv6 addresses without brackets"
+        for name in ("NO_PROXY", "no_proxy")
+        if "[" in os.environ.get(name, "")
+    ]
+    if file := os.environ.get("SSL_CERT_FILE"):
+        try:
+            reason = "" if b"-----BEGIN" in Path(file).read_bytes() else "holds no certificate"
+        except OSError as error:
+            reason = str(error.strerror)
+        problems += [f"- SSL_CERT_FILE: {reason}"] if reason else []
+    return problems
 
 
 def generate_key() -> str:

@@ -108,6 +108,7 @@ class SlackWeb:
                 retry_handlers=self.retries(),
                 trust_env_in_session=self.has_proxies,
             )
+            known.proxy = None  # the SDK's own knows no NO_PROXY; the session does
         return known
 
 

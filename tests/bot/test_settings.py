@@ -245,6 +245,25 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert problems() == ["- .env: Is a directory"]
 
 
+def test_what_no_library_could_follow_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.pem").touch()
+    put(monkeypatch, **NEEDED, HTTPS_PROXY="socks5://127.0.0.1:1080", http_proxy="proxy:3128")
+    put(monkeypatch, NO_PROXY="::1,[::1]", SSL_CERT_FILE=str(tmp_path / "none.pem"))
+    told = problems()
+    put(monkeypatch, HTTPS_PROXY="http://me:pw@proxy:3128", http_proxy="", NO_PROXY="::1,*")
+    put(monkeypatch, SSL_CERT_FILE=str(tmp_path / "empty.pem"))
+
+    assert told == [
+        f"- HTTPS_PROXY: {ADDRESS}",
+        f"- http_proxy: {ADDRESS}",
+        "- NO_PROXY: must name IPv6 addresses without brackets",
+        "- SSL_CERT_FILE: No such file or directory",
+    ]
+    assert problems() == ["- SSL_CERT_FILE: holds no certificate"]
+
+
 def test_settings_are_read_as_people_write_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -291,6 +291,20 @@ async def test_the_doctor_knows_nothing_of_a_database_that_it_cannot_open(
     assert found["xero"]["action"] == "Check the network and its proxies."
 
 
+async def test_the_doctor_goes_round_a_proxy_where_it_may(
+    tmp_path: Path, world: dict[str, str]
+) -> None:
+    given = {**NEEDED, **places(world), "SLACK_BOT_TOKEN": world["bot"]}
+    given |= {"XERO_CLIENT_ID": world["xero"], "XERO_CLIENT_SECRET": world["xero secret"]}
+    proxies = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    away = await run(tmp_path, "doctor", "--json", **given, **proxies)
+    round_it = await run(tmp_path, "doctor", **given, **proxies, NO_PROXY="127.0.0.1")
+
+    found = {each["name"]: each["status"] for each in json.loads(away.out)["checks"]}
+    assert {found[each] for each in ("slack", "xero", "paymo")} == {"fail"}
+    assert (round_it.status, round_it.out.count("FAIL")) == (0, 0)
+
+
 async def test_the_doctor_tells_a_program_what_is_missing(tmp_path: Path) -> None:
     ended = await run(tmp_path, "doctor", "--json")
 
