@@ -201,11 +201,9 @@ def _received(facts: Facts) -> str:
     if facts.get("waits"):
         said = f"⚠️ {_arrival(facts)}. *Paymo hasn't recorded it yet.* We'll keep trying."
         return f"{said} {_reminder(facts)}"
-    if facts.get("changed_from"):
-        return f"💰 {_edit(facts)}. {_remainder(facts)}"
+    said = _edit(facts) if facts.get("changed_from") else _arrival(facts)
     warned = _reminder(facts, "Paymo doesn't record it, and")
-    sentences = [f"💰 {_arrival(facts)}.", _remainder(facts), _difference(facts), warned]
-    return " ".join(filter(None, sentences))
+    return " ".join(filter(None, [f"💰 {said}.", _remainder(facts), _difference(facts), warned]))
 
 
 def _edit(facts: Facts) -> str:

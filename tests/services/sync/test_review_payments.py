@@ -72,6 +72,20 @@ async def test_a_cent_above_what_is_left_is_taken_as_what_is_left(
         assert "114.98" in str(facts["asked"])
 
 
+async def test_an_edit_says_what_paymo_recorded_less_as_well(bridge: Bridge) -> None:
+    company = bridge.paymo.company
+    company.pay(company.numbered("INV-1").id, "0.01")
+    await pay(bridge, "115")
+    (invoice,) = bridge.xero.invoices.values()
+    bridge.xero.books.remove_payment(invoice.payments[0].payment_id)
+    bridge.xero.books.pay(invoice.invoice_id, Decimal(115), date=DAY + timedelta(days=1))
+    await bridge.look()
+
+    said = text_of(Message(1, "C1", NoticeKind.PAYMENT_RECEIVED, await told(bridge), {}))
+    assert "changed in Xero" in said
+    assert "Paymo recorded $0.01 less" in said
+
+
 async def test_e38_the_same_payment_typed_in_paymo_is_asked_about(bridge: Bridge) -> None:
     """Counted twice, it would call the invoice paid; a person may insist."""
     company = bridge.paymo.company
