@@ -24,7 +24,7 @@ from services.clients.tokens import SILENT, TokenSet
 from services.errors import NotConnected, ServiceError
 from services.notices.health import Concern, HealthService
 from services.store.engine import CannotOpen, Database, Session, connect, file_of
-from services.store.upkeep import can_read_secrets, find_revision, is_current
+from services.store.upkeep import HEAD, can_read_secrets, find_revision, is_current
 
 _PATIENCE = 20  # seconds for each check
 _NOT_A_TOKEN = "doctor"  # noqa: S105 - the point is that nobody accepts it
@@ -160,6 +160,11 @@ class Patient:
             revision = await find_revision(session)
         if revision is None:
             raise Ill("there are no tables yet", _MIGRATE, Grade.TODO)
+        if revision > HEAD:
+            raise Ill(
+                "a later version of paymo-xero has migrated this database",
+                "Install that version again, or restore a backup from before it.",
+            )
         raise Ill(f"the database is at version {revision}, which isn't this program's", _MIGRATE)
 
     @asynccontextmanager

@@ -64,6 +64,11 @@ async def test_migrate_makes_the_tables(tmp_path: Path) -> None:
     connection.close()
 
 
+NOBODY = dict.fromkeys(
+    ("SLACK_API_URL", "XERO_IDENTITY_URL", "PAYMO_API_URL"), "http://127.0.0.1:1"
+)
+
+
 async def test_a_database_of_a_later_version_is_refused_in_one_line(
     tmp_path: Path, sqlite_url: str
 ) -> None:
@@ -74,8 +79,11 @@ async def test_a_database_of_a_later_version_is_refused_in_one_line(
     ended = await run(tmp_path, "serve", **NEEDED, DATABASE_URL=sqlite_url)
     unmigrated = await run(tmp_path, "serve", "--no-migrate", **NEEDED, DATABASE_URL=sqlite_url)
 
+    found = await run(tmp_path, "doctor", **NEEDED, DATABASE_URL=sqlite_url, **NOBODY)
+
     assert (ended.status, len(ended.err.splitlines())) == (1, 1)
     assert "A later version of paymo-xero" in ended.err
+    assert "FAIL  migrations: a later version of paymo-xero has migrated" in found.out
     assert unmigrated.status == 1
     assert unmigrated.err == "The database isn't at this version. Run paymo-xero migrate.\n"
 
