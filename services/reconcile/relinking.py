@@ -33,7 +33,7 @@ from services.store.audit import AuditNote
 from services.store.engine import Database, Session, add_new
 from services.store.settled import EXPORTS, Settled, settle
 from services.store.tables import Connection, Export, Payment
-from services.sync.payments import is_ours, key_of
+from services.sync.payments import key_of
 from services.sync.run import settlements_of
 
 _LIVE = ("DRAFT", "SUBMITTED", "AUTHORISED", "PAID")
@@ -58,7 +58,7 @@ class Former:
     @property
     def copies(self) -> dict[str, Copy]:
         """The copies in Paymo, by Xero's ids of what they are copies of."""
-        return {key_of(each): each for each in self.invoice.payments if is_ours(each)}
+        return {key_of(each): each for each in self.invoice.payments if key_of(each)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class _Search:
             money.folded(each.number): each
             for each in self.in_paymo.values()
             if each.id not in self.candidates
-            and (each.status in ISSUED_IN_PAYMO or any(map(is_ours, each.payments)))
+            and (each.status in ISSUED_IN_PAYMO or any(map(key_of, each.payments)))
         }
         holders = await xero.holders_of([each.number for each in left.values()])
         for number, stated in holders.items():
@@ -207,7 +207,7 @@ class _Search:
     def loose(self, paired: set[int]) -> Iterator[str]:
         """Yield the numbers of what has copies of Xero's payments, and was not found there."""
         for each in self.in_paymo.values():
-            if each.id not in paired and any(map(is_ours, each.payments)):
+            if each.id not in paired and any(map(key_of, each.payments)):
                 yield each.number
 
 

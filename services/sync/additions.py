@@ -227,7 +227,7 @@ class _Additions:
             self.refusal = self.refusal or refusal
         elif isinstance(refusal, Rejected):
             try:
-                await copying.ask(str(refusal))
+                await copying.end_refused(refusal)
             except Lost:
                 await copying.leave_alone()
         elif not isinstance(refusal, NotFound):  # its invoice is gone, and is read alone

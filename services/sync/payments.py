@@ -290,8 +290,16 @@ class Copying(ExportedInvoice):
             with leases.answered(self.payment):
                 return await self.add_to(paymo, amount)
         except Rejected as refusal:
-            await self.ask(str(refusal))
+            await self.end_refused(refusal)
             return None
+
+    async def end_refused(self, refusal: Rejected) -> None:
+        """Record the copy if Paymo has it all the same; else let a person decide."""
+        known = None
+        with contextlib.suppress(ServiceError):  # where Paymo can't be asked, the refusal counts
+            invoice = await self.run.paymo.invoice(self.export.paymo_invoice_id)
+            known = _find_copy(invoice, self.payment)
+        await (self.ask(str(refusal)) if known is None else self._record(known))
 
     async def add_to(self, paymo: PaymoClient, amount: Decimal) -> Copy:
         """Add the copy; its note is written."""
@@ -337,16 +345,9 @@ class Copying(ExportedInvoice):
         """Return a payment typed by hand that looks like this one; a person is asked only once."""
         if self.payment.is_brought_back:
             return None
-        return next(
-            (
-                each
-                for each in invoice.payments
-                if not is_ours(each)
-                and each.amount == self.payment.amount
-                and each.paid_on == self.payment.paid_on
-            ),
-            None,
-        )
+        same = self.payment.amount, self.payment.paid_on
+        typed = (each for each in invoice.payments if not key_of(each))
+        return next((each for each in typed if (each.amount, each.paid_on) == same), None)
 
     async def _record(self, copy: Copy) -> None:
         leases.settle(self.payment)
@@ -371,11 +372,6 @@ class Copying(ExportedInvoice):
             else:
                 await payment.only_tell(session, self.payment)
             await self.tell_received(session, self.payment, gone=gone, asked=why, **more)
-
-
-def is_ours(copy: Copy) -> bool:
-    """Say whether a payment in Paymo is a copy of Xero's; all others were typed by people."""
-    return bool(key_of(copy))
 
 
 def key_of(copy: Copy) -> str:

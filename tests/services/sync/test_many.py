@@ -170,6 +170,25 @@ async def test_what_is_odd_is_asked_about_and_the_rest_goes_on(bridge: Bridge) -
     assert len(await told(bridge)) == len(NUMBERS)
 
 
+@pytest.mark.parametrize("numbers", [["INV-1"], NUMBERS], ids=["one", "many"])
+async def test_a_payment_that_paymo_stores_and_refuses_is_recorded_and_nobody_is_asked(
+    bridge: Bridge, numbers: list[str]
+) -> None:
+    company_of(bridge)
+    await bridge.look()
+    pay(bridge, WHOLE, *numbers)
+    bridge.clock.turn(minutes=6)
+    body = '{"message": "Amount is too large"}'
+    bridge.paymo.faults.add(
+        method="POST", path="/invoicepayments$", status=400, body=body, is_done=True
+    )
+    await bridge.run(but=[*_OTHERS])
+    assert await states(bridge) == [PaymentState.RECORDED] * len(numbers)
+    assert all(paid(bridge, each) == [WHOLE] for each in numbers)
+    received = [facts for kind, facts in await bridge.notices() if kind == "payment_received"]
+    assert [facts["asked"] for facts in received] == [""] * len(numbers)
+
+
 async def test_an_invoice_that_goes_in_between_is_seen_to_by_itself(bridge: Bridge) -> None:
     """It stood in the list, and Paymo knows it no more when its payment comes."""
     await pay_all(bridge)
