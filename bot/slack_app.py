@@ -35,7 +35,7 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 
-from bot.slack_clients import LightApp, Seat, Seated, Seats, SlackWeb
+from bot.slack_clients import Bot, BotAuthorize, Bots, LightApp, SlackWeb
 from bot.telemetry import KINDS, Metrics
 from bot.work import Nudge, Tasks
 from handlers import names, reply
@@ -206,7 +206,7 @@ class SlackDoor:
 
     router: Router
     web: SlackWeb
-    seats: Seats
+    bots: Bots
     forget: Forget
     tasks: Tasks
     metrics: Metrics
@@ -216,7 +216,7 @@ class SlackDoor:
     def bolt(self) -> AsyncApp:
         """The Bolt app; the caller has checked the signature."""
         # Bolt's annotation forgets that it takes its own class, too.
-        authorize: Any = Seated()  # type: ignore[no-untyped-call]
+        authorize: Any = BotAuthorize()  # type: ignore[no-untyped-call]
         with _unseen_by_bolt():
             app = LightApp(
                 client=self.web.client(),
@@ -249,8 +249,8 @@ class SlackDoor:
         handler, person = self.router.find(body), _person_in(body, context)
         if handler is not None:
             if (body.get("event") or {}).get("type") not in _FAREWELLS:
-                context["seat"] = await self._seat(person)
-                if context["seat"] is None:
+                context["bot"] = await self._bot(person)
+                if context["bot"] is None:
                     return self._stay_out(body, person)
         elif body.get("type") != "url_verification" and body.get("ssl_check") != "1":
             if kind_of(body) != "event_callback":
@@ -262,10 +262,10 @@ class SlackDoor:
         said = msgspec.json.decode(answered.body) if answered.body else {}
         return SlackAnswer(said, answered.status)
 
-    async def _seat(self, person: Person) -> Seat | None:
+    async def _bot(self, person: Person) -> Bot | None:
         """Find the app's bot where the request came from; None if it isn't installed."""
         try:
-            return await self.seats.find(person.enterprise_id, person.team_id)
+            return await self.bots.find(person.enterprise_id, person.team_id)
         except SlackApiError as error:
             log.warning("slack_refused_token", error=code_of(error))
             return None

@@ -43,7 +43,7 @@ TeamKey = tuple[str, str]  # the ids of the organisation, or "", and of the work
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class Bot:
     """The app's bot in one workspace."""
 
     token: str = field(repr=False)
@@ -113,36 +113,36 @@ class SlackWeb:
 
 
 @dataclass(slots=True)
-class OneSeat:
+class OneBot:
     """The bot whose token is in the settings; Slack is asked once who it is."""
 
     token: str = field(repr=False)
     web: SlackWeb
-    seat: Seat | None = None
+    bot: Bot | None = None
 
-    async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
+    async def find(self, enterprise_id: str, team_id: str) -> Bot | None:
         """Find the bot; while Slack does not say who it is, its token is enough."""
-        if self.seat is None:
+        if self.bot is None:
             try:
                 answer = await self.web.client(self.token).auth_test()
             except TROUBLE as error:
                 if not is_passing(error):
                     raise
                 log.warning("auth_test_failed", error=name_of(error))
-                return Seat(self.token, "", "")
-            self.seat = Seat(
+                return Bot(self.token, "", "")
+            self.bot = Bot(
                 self.token, str(answer.get("bot_id") or ""), str(answer.get("user_id") or "")
             )
-        return self.seat
+        return self.bot
 
 
 @dataclass(frozen=True, slots=True)
-class InstalledSeats:
+class InstalledBots:
     """The bots of every workspace that installed the app, by itself or by its organisation."""
 
     store: SlackInstallationStore
 
-    async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
+    async def find(self, enterprise_id: str, team_id: str) -> Bot | None:
         """Find the workspace's bot, else its organisation's."""
         enterprise = enterprise_id or None
         bot = await self.store.async_find_bot(enterprise_id=enterprise, team_id=team_id or None)
@@ -152,11 +152,11 @@ class InstalledSeats:
             )
         if bot is None or not bot.bot_token:
             return None
-        return Seat(bot.bot_token, bot.bot_id or "", bot.bot_user_id or "")
+        return Bot(bot.bot_token, bot.bot_id or "", bot.bot_user_id or "")
 
 
 @dataclass(frozen=True, slots=True)
-class CachedSeats:
+class CachedBots:
     """Remembers bots, so that a command waits for no database.
 
     It sees what any process installs or removes within five seconds (`Changes`). Slack sends
@@ -165,19 +165,19 @@ class CachedSeats:
     what it found in the last minutes.
     """
 
-    seats: InstalledSeats
+    bots: InstalledBots
     changes: Changes
-    known: dict[TeamKey, tuple[int, float, Seat]] = field(default_factory=dict, repr=False)
+    known: dict[TeamKey, tuple[int, float, Bot]] = field(default_factory=dict, repr=False)
 
-    async def find(self, enterprise_id: str, team_id: str) -> Seat | None:
+    async def find(self, enterprise_id: str, team_id: str) -> Bot | None:
         """Find the bot, if the app is installed there."""
         key = (enterprise_id, team_id)
-        count, until, seat = self.known.get(key, (0, 0.0, None))
+        count, until, bot = self.known.get(key, (0, 0.0, None))
         stamp = await self._stamp(count)
-        if seat is not None and count == stamp and until > time.monotonic():
-            return seat
+        if bot is not None and count == stamp and until > time.monotonic():
+            return bot
         self.known.pop(key, None)
-        found = await self.seats.find(enterprise_id, team_id)
+        found = await self.bots.find(enterprise_id, team_id)
         if found is not None and found.bot_id:
             if len(self.known) >= _MOST:
                 self.known.clear()
@@ -196,10 +196,10 @@ class CachedSeats:
             return otherwise
 
 
-Seats = OneSeat | CachedSeats
+Bots = OneBot | CachedBots
 
 
-class Seated(AsyncAuthorize):
+class BotAuthorize(AsyncAuthorize):
     """Tells Bolt which bot answers a request; it was found before."""
 
     async def __call__(
@@ -212,13 +212,13 @@ class Seated(AsyncAuthorize):
         **_actor: str | None,
     ) -> AuthorizeResult:
         """Return the app's bot there."""
-        seat: Seat = context["seat"]
+        bot: Bot = context["bot"]
         return AuthorizeResult(
             enterprise_id=enterprise_id,
             team_id=team_id,
-            bot_token=seat.token,
-            bot_id=seat.bot_id,
-            bot_user_id=seat.bot_user_id,
+            bot_token=bot.token,
+            bot_id=bot.bot_id,
+            bot_user_id=bot.bot_user_id,
         )
 
 
@@ -241,7 +241,7 @@ class WorkspaceClients:
     """Clients for jobs, which no request from Slack started, by our own id of the workspace."""
 
     database: Database
-    seats: Seats
+    bots: Bots
     web: SlackWeb
     places: dict[int, TeamKey] = field(default_factory=dict)
 
@@ -249,10 +249,10 @@ class WorkspaceClients:
         """Make the workspace's client. Raises `ChannelClosed` where the app is not installed."""
         enterprise_id, team_id = await self._place(workspace_id)
         with slack_refusals():
-            seat = await self.seats.find(enterprise_id, team_id)
-        if seat is None:
+            bot = await self.bots.find(enterprise_id, team_id)
+        if bot is None:
             raise ChannelClosed(_NOT_INSTALLED)
-        return self.web.client(seat.token)
+        return self.web.client(bot.token)
 
     async def _place(self, workspace_id: int) -> TeamKey:
         known = self.places.get(workspace_id)
@@ -268,7 +268,7 @@ class Slack:
     """Slack's Web API, and the bots that use it."""
 
     web: SlackWeb
-    seats: Seats
+    bots: Bots
     clients: SlackClients
     store: SlackInstallationStore | None  # None where a bot token stands in the settings
     install_url: str  # where an admin installs the app, or grants it more; "" without a store
@@ -286,9 +286,9 @@ async def open_slack(settings: Settings, database: Database, stack: AsyncExitSta
     web = SlackWeb(settings.slack_api_url, session, has_proxies=has_proxies)
     store = None
     if settings.is_one_workspace:
-        seats: Seats = OneSeat(settings.slack_bot_token.get_secret_value(), web)
+        bots: Bots = OneBot(settings.slack_bot_token.get_secret_value(), web)
     else:
         store = SlackInstallationStore(settings.slack_client_id, database)
-        seats = CachedSeats(InstalledSeats(store), database.changes)
+        bots = CachedBots(InstalledBots(store), database.changes)
     install_url = "" if store is None else f"{settings.public_url}/slack/install"
-    return Slack(web, seats, WorkspaceClients(database, seats, web), store, install_url)
+    return Slack(web, bots, WorkspaceClients(database, bots, web), store, install_url)

@@ -40,7 +40,7 @@ _LONGEST = 255  # characters of an invoice's number
 
 
 @dataclass(frozen=True, slots=True)
-class Takeable:
+class Undoable:
     """An export that can be undone once somebody confirms it."""
 
     export_id: int
@@ -59,7 +59,7 @@ class UndoService:
     links: Links
     now: Callable[[], datetime]
 
-    async def find(self, person: Person, number: str) -> Takeable:
+    async def find(self, person: Person, number: str) -> Undoable:
         """Return the export with this invoice number, to ask before it is undone."""
         async with self.database.sessions() as session:
             connection = await connections.get_for_exporter(session, person)
@@ -73,7 +73,7 @@ class UndoService:
             if why := await _why_not(session, export, connection):
                 raise AlreadyRequested(why)
         name = connection.organisation_name
-        return Takeable(export.id, export.number, export.client_name, name, connection.id)
+        return Undoable(export.id, export.number, export.client_name, name, connection.id)
 
     async def undo(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
         """Queue the undoing of an export; return a sentence to show at once."""

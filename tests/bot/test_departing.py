@@ -19,7 +19,7 @@ from starlette.routing import Route
 from bot.http import BoundedProtocol, SlackEvents
 from bot.serving import Server, listen
 from bot.slack_app import AfterAnswers, SlackDoor
-from bot.slack_clients import OneSeat, SlackWeb
+from bot.slack_clients import OneBot, SlackWeb
 from bot.slack_socket import SlackSocket
 from bot.telemetry import Metrics
 from bot.work import EmbeddedWork, Tasks
@@ -123,7 +123,7 @@ def _door(made: Stage, opens: Handler, submitted: Handler, **more: Any) -> Slack
     return SlackDoor(
         router=Router(commands={"/paymo-xero": opens}, submissions={"form": submitted}),
         web=made.web,
-        seats=OneSeat(made.slack.team.bot_token, made.web),
+        bots=OneBot(made.slack.team.bot_token, made.web),
         forget=forget,
         tasks=made.tasks,
         metrics=Metrics(),

@@ -10,7 +10,7 @@ import pytest
 from slack_sdk.oauth.installation_store.models.installation import Installation
 from sqlalchemy import insert
 
-from bot.slack_clients import CachedSeats, InstalledSeats
+from bot.slack_clients import CachedBots, InstalledBots
 from services.connect.checklists import Checklists
 from services.connect.service import ConnectService, WorkspaceService
 from services.errors import NotAllowed
@@ -170,19 +170,19 @@ def installed(token: str) -> Installation:
     return Installation(app_id="A1", team_id="T1", user_id="U1", bot_token=token, bot_id="B1")
 
 
-def seats_in(database: Database) -> CachedSeats:
-    return CachedSeats(InstalledSeats(SlackInstallationStore("client", database)), database.changes)
+def bots_in(database: Database) -> CachedBots:
+    return CachedBots(InstalledBots(SlackInstallationStore("client", database)), database.changes)
 
 
 async def test_a_bot_that_another_process_puts_or_takes_away_is_seen_soon(
     two: tuple[Database, Database],
 ) -> None:
     here, there = two
-    store, seats = SlackInstallationStore("client", here), seats_in(there)
+    store, bots = SlackInstallationStore("client", here), bots_in(there)
     await store.async_save(installed("xoxb-1"))
 
     async def token() -> str:
-        found = await seats.find("", "T1")
+        found = await bots.find("", "T1")
         return found.token if found is not None else ""
 
     assert await token() == "xoxb-1"
@@ -205,16 +205,16 @@ async def test_a_bot_is_found_while_many_strangers_are_greeted(
 ) -> None:
     here, there = two
     await SlackInstallationStore("client", here).async_save(installed("xoxb-1"))
-    seats, greeting = seats_in(here), WorkspaceService(here, _now)
+    bots, greeting = bots_in(here), WorkspaceService(here, _now)
     async with there.sessions.begin() as session:  # holds up whoever adds the workspace
         await workspaces.find_or_add(session, "", "T1", NOW)
         strangers = (Person("", "T1", f"U{number}") for number in range(40))
         greeted = [asyncio.create_task(greeting.meet(each)) for each in strangers]
 
         for _ in range(20):
-            seats.known.clear()
+            bots.known.clear()
             here.changes.doubt()
-            assert await seats.find("", "T1")
+            assert await bots.find("", "T1")
 
         assert not any(each.done() for each in greeted)
     assert all(await asyncio.gather(*greeted))
@@ -225,15 +225,15 @@ async def test_a_remembered_bot_is_there_while_the_database_is_busy(
 ) -> None:
     here, _ = two
     await SlackInstallationStore("client", here).async_save(installed("xoxb-1"))
-    seats = seats_in(here)
-    assert await seats.find("", "T1")
+    bots = bots_in(here)
+    assert await bots.find("", "T1")
     here.changes.doubt()
 
     async with AsyncExitStack() as stack:
         for _ in range(15):  # all there are
             await stack.enter_async_context(here.engine.connect())
         begun = asyncio.get_running_loop().time()
-        assert await seats.find("", "T1")
+        assert await bots.find("", "T1")
         waited = asyncio.get_running_loop().time() - begun
 
     assert waited < 20  # and not the 30 seconds after which the pool gives up

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from bot.slack_app import SlackAnswer, SlackDoor
-from bot.slack_clients import OneSeat, SlackWeb
+from bot.slack_clients import OneBot, SlackWeb
 from bot.telemetry import Metrics
 from bot.work import Tasks
 from handlers.routing import Handler, Router, SlackRequest
@@ -54,7 +54,7 @@ async def bench(handler: Handler, **names: Any) -> AsyncIterator[Bench]:
         door = SlackDoor(
             router=Router(commands={"/paymo-xero": handler}, events={"app_uninstalled": handler}),
             web=web,
-            seats=OneSeat(slack.team.bot_token, web),
+            bots=OneBot(slack.team.bot_token, web),
             forget=forget,
             tasks=Tasks(),
             metrics=Metrics(),

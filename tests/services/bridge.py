@@ -120,7 +120,7 @@ class Bridge:
 
     @property
     def undo(self) -> UndoService:
-        """Takes exports back."""
+        """Undoes exports."""
         return UndoService(self.database, self.work, self.links, self.clock)
 
     @property

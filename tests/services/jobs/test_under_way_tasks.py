@@ -20,7 +20,7 @@ from tests.services.beside import beside, held, look_now, start_anew
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.drifting import in_paymo, in_xero, open_bridge, reprice, writes
 from tests.services.fixtures import row
-from tests.services.undoing import take_back
+from tests.services.undoing import undo_number
 
 CHANGE = ("POST", "/Invoices/")
 
@@ -49,7 +49,7 @@ async def test_an_undo_that_a_killed_worker_began_is_done_once(
     bridge: Bridge, other: Bridge
 ) -> None:
     """The new name arrives late; nothing is sent, and nothing is refused, before it can have."""
-    await take_back(bridge, ANNA, "INV-1")
+    await undo_number(bridge, ANNA, "INV-1")
     async with held(change(bridge), bridge.run()) as first:
         await first.kill()
         await start_anew(other)
@@ -69,7 +69,7 @@ async def test_an_invoice_that_is_paid_while_it_is_voided_keeps_its_name(
     bridge: Bridge, other: Bridge
 ) -> None:
     """Xero refuses then, whichever process hears of it."""
-    await take_back(bridge, ANNA, "INV-1")
+    await undo_number(bridge, ANNA, "INV-1")
     renaming = change(bridge)
     async with held(renaming, bridge.run()) as first:
         void = change(bridge)
@@ -114,7 +114,7 @@ async def test_an_undo_waits_for_an_update_on_its_way(bridge: Bridge, other: Bri
     await bridge.update.ask(ANNA, 1, reply_to())
     async with held(change(bridge), bridge.run()) as first:
         await first.kill()
-        await take_back(other, ANNA, "INV-1")
+        await undo_number(other, ANNA, "INV-1")
         await other.run()
         assert len(writes(bridge)) == 1
         await first.arrive(lambda: in_xero(bridge).total == Decimal(230))

@@ -12,7 +12,7 @@ from services.store.engine import Database
 from tests.services.beside import beside, held, look_now, start_anew
 from tests.services.bridge import ANNA, Bridge, built_once
 from tests.services.fixtures import paid
-from tests.services.undoing import take_back
+from tests.services.undoing import undo_number
 
 DAY = date(2026, 11, 20)
 ADDITION = ("POST", "/invoicepayments$")
@@ -172,7 +172,7 @@ async def test_an_undo_does_not_leave_behind_what_was_on_its_way(
         if is_killed:
             await first.kill()
         remove(bridge)
-        await take_back(other, ANNA, "INV-1")
+        await undo_number(other, ANNA, "INV-1")
         await look_now(other)
         (export,) = await other.exports()
         assert export.invoice_state is InvoiceState.UNDONE

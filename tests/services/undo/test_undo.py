@@ -15,7 +15,7 @@ from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, built_once
 from tests.services.fixtures import bridge_of
-from tests.services.undoing import take_back
+from tests.services.undoing import undo_number
 
 pytestmark = SQLITE_ALONE
 
@@ -46,7 +46,7 @@ def in_xero(bridge: Bridge, export: Export) -> XeroInvoice:
 
 async def undo(bridge: Bridge, number: str = "INV-1") -> Export:
     """Take an invoice back, and do what is due."""
-    await take_back(bridge, ANNA, number)
+    await undo_number(bridge, ANNA, number)
     await bridge.run()
     return await row(bridge, number)
 
@@ -87,7 +87,7 @@ async def test_e54_a_look_between_our_writing_and_our_noting_deletes_nothing(
     if nth > 1:
         bridge.xero.faults.add(method="POST", path=path, delay=0)
     bridge.xero.faults.add(method="POST", path=path, hang_up=hang_up)
-    await take_back(bridge, ANNA, "INV-1")
+    await undo_number(bridge, ANNA, "INV-1")
     for _ in range(4):
         await bridge.look()
 
@@ -137,7 +137,7 @@ async def test_an_approved_invoice_in_a_locked_period_stays(bridge: Bridge) -> N
 
 
 async def test_what_a_person_voids_meanwhile_is_followed_as_usual(bridge: Bridge) -> None:
-    await take_back(bridge, ANNA, "INV-1")
+    await undo_number(bridge, ANNA, "INV-1")
     bridge.xero.books.void((await row(bridge)).xero_invoice_id or "")
     await bridge.look()
     await bridge.look()
@@ -151,13 +151,13 @@ async def test_two_presses_are_one_undo_and_the_second_reads_whose_that_was(
     bridge: Bridge,
 ) -> None:
     await bridge.change(exporters=["U2"])
-    await take_back(bridge, ANNA, "INV-1")
+    await undo_number(bridge, ANNA, "INV-1")
     at = Moment(bridge.clock())
     with pytest.raises(AlreadyRequested, match="already being undone") as under_way:
-        await take_back(bridge, BEN, "INV-1")
+        await undo_number(bridge, BEN, "INV-1")
     await bridge.run()
     with pytest.raises(AlreadyRequested, match="no longer in Xero") as over:
-        await take_back(bridge, BEN, "INV-1")
+        await undo_number(bridge, BEN, "INV-1")
 
     assert str(under_way.value).endswith(f" {Member('U1')} asked for it at {at}.")
     assert str(over.value).endswith(f" {Member('U1')} already undid it at {at}.")
@@ -175,7 +175,7 @@ async def test_xeros_refusal_is_said_in_its_own_words(bridge: Bridge) -> None:
 
 
 async def test_a_payment_made_while_an_undo_is_refused_still_arrives(bridge: Bridge) -> None:
-    await take_back(bridge, ANNA, "INV-1")
+    await undo_number(bridge, ANNA, "INV-1")
     bridge.xero.books.pay((await row(bridge)).xero_invoice_id or "", Decimal(40), date=DAY)
     await bridge.look()
     await bridge.look()
@@ -186,9 +186,9 @@ async def test_a_payment_made_while_an_undo_is_refused_still_arrives(bridge: Bri
 
 async def test_only_exporters_undo_and_only_what_was_exported(bridge: Bridge) -> None:
     with pytest.raises(NotAllowed):
-        await take_back(bridge, BEN, "INV-1")
+        await undo_number(bridge, BEN, "INV-1")
     with pytest.raises(NotFound, match="INV-9"):
-        await take_back(bridge, ANNA, "INV-9")
+        await undo_number(bridge, ANNA, "INV-9")
 
 
 @pytest.mark.parametrize("refusals", [1, 2])
