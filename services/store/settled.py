@@ -314,8 +314,7 @@ async def take_card(session: AsyncSession, workspace_id: int, now: datetime) -> 
     )
     if oldest is None:
         return None
-    own = (Card.export_id == oldest.export_id) & (Card.channel_id == oldest.channel_id)
-    return await leases.take_where(session, Card, own, now)
+    return await take_card_of(session, (oldest.export_id, oldest.channel_id), now)
 
 
 async def take_card_of(session: AsyncSession, shown: tuple[int, str], now: datetime) -> Card | None:
