@@ -1,6 +1,7 @@
 """The settings, and who asks for access."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from handlers import blocks, names, reply
 from handlers.routing import Body, SlackRequest, chosen, field_of
@@ -10,6 +11,23 @@ from services.errors import NotFound
 from services.model.people import Role
 from services.settings.service import AccessService, SettingsForm, SettingsService
 
+_SETTINGS = (
+    names.EXPORTERS,
+    names.VIEWERS,
+    names.CHANNEL_VIEWERS,
+    names.XERO_STATUS,
+    names.VOID_MEANS,
+    names.CREDITS,
+    names.AUTO_EXPORT,
+    names.ATTACH_PDF,
+    names.APPROVE_ABOVE,
+    names.UNTAXED,
+)
+_STATES = (
+    ("initial_users", "selected_users"),
+    ("initial_option", "selected_option"),
+    ("initial_value", "value"),
+)
 _ROLES = {each.word: each for each in (Role.VIEWER, Role.EXPORTER, Role.OWNER)}
 
 
@@ -44,7 +62,7 @@ class SettingsListeners:
             approve_above=str(field_of(view, names.APPROVE_ABOVE).get("value") or ""),
             untaxed=chosen(view, names.UNTAXED),
         )
-        await self.service.save(request.person, form)
+        await self.service.save(request.person, form, _untouched(view))
         link = ""
         if form.attach_pdf == "on":
             link = await self.connect.missing_consent(request.person, form.connection_id)
@@ -77,3 +95,25 @@ def _chosen(body: Body) -> Role | None:
         if role := _ROLES.get(str(option.get("value", ""))):
             return role
     return None
+
+
+def _untouched(view: Body) -> list[str]:
+    """Return the settings whose fields are as they were drawn, or weren't drawn at all."""
+    drawn = [each.get("element") or {} for each in view.get("blocks") or ()]
+    by_name = {str(each.get("action_id")): each for each in drawn}
+    return [
+        name
+        for name in _SETTINGS
+        if name not in by_name
+        or all(
+            _value(by_name[name].get(initial)) == _value(field_of(view, name).get(chosen_one))
+            for initial, chosen_one in _STATES
+        )
+    ]
+
+
+def _value(state: Any) -> Any:
+    """Return what a field holds, to compare it."""
+    if isinstance(state, dict):
+        return state.get("value")
+    return sorted(state) if isinstance(state, list) and state else state or None

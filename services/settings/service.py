@@ -1,6 +1,6 @@
 """The settings of a connection: who may do what, what voids mean, and who asks for a role."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -79,8 +79,13 @@ class SettingsService:
             clean = await worklists.count_clean(session, connection)
             return replace(await _form(session, connection), clean=clean, needed=worklists.NEEDED)
 
-    async def save(self, person: Person, form: SettingsForm) -> None:
-        """Save what was chosen. Raises `NotAccepted` by the form's fields, `NotAllowed`."""
+    async def save(
+        self, person: Person, form: SettingsForm, untouched: Collection[str] = ()
+    ) -> None:
+        """Save what was chosen; what is `untouched` stays as it is, also if it has changed since.
+
+        Raises `NotAccepted` by the form's fields, `NotAllowed`.
+        """
         wrong = {
             name: _OTHER for name, values in _KNOWN.items() if getattr(form, name) not in values
         }
@@ -89,15 +94,14 @@ class SettingsService:
         async with self.database.sessions.begin() as session:
             connection = await connections.lock_here(session, person, form.connection_id)
             former = await _form(session, connection)
+            form = replace(form, **{name: getattr(former, name) for name in untouched})
             had_roles = {*connection.exporters, *connection.viewers}
             _name_people(connection, form)
             _set_choices(connection, form)
             _set_approval(connection, form)
             await self._set_auto_export(session, connection, form, person.user_id)
             if form.untaxed not in {"", former.untaxed}:
-                if form.untaxed not in {each.value for each in former.untaxed_options}:
-                    raise NotAccepted({"untaxed": _OTHER})
-                await self._remember_untaxed(session, connection, form.untaxed)
+                await self._remember_untaxed(session, connection, form.untaxed, former)
             entry = AuditNote(
                 "settings_changed",
                 self.now(),
@@ -105,7 +109,8 @@ class SettingsService:
                 before=_values(former),
                 after=_values(await _form(session, connection)),
             )
-            audit.record(session, connection, entry)
+            if entry.before != entry.after:
+                audit.record(session, connection, entry)
             await people.outdate(session, connection, entry.at, had_roles)
             await access.settle(session, connection, entry.at)
             if form.owner_id:
@@ -116,8 +121,10 @@ class SettingsService:
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
 
     async def _remember_untaxed(
-        self, session: Session, connection: Connection, tax_type: str
+        self, session: Session, connection: Connection, tax_type: str, former: SettingsForm
     ) -> None:
+        if tax_type not in {each.value for each in former.untaxed_options}:
+            raise NotAccepted({"untaxed": _OTHER})
         chosen, now = (UNTAXED, tax_type), self.now()
         await matches.remember_tax(session, connection, chosen, by=connection.owner_id, at=now)
         await ask_again(session, connection, now)

@@ -91,3 +91,26 @@ async def test_handing_over_in_the_settings_moves_what_only_the_owner_may(walk: 
     await walk.modal("settings", "Ben")
     await walk.type("history")
     await walk.ephemeral("made <@")
+
+
+async def test_settings_that_were_open_meanwhile_take_no_role_away_again(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.type("export INV-1", "Ben")
+    await slack.press("Ben", await walk.ephemeral("⛔", "Ben"), "request_access")
+    asked = await direct(walk, "Anna", "asks for access")
+    await walk.type("settings")
+    view = await walk.modal("settings")
+    await slack.press("Anna", asked, "allow_access")
+    await direct(walk, "Ben", "You are now an exporter")
+
+    await slack.choose("Anna", view.id, "credits", "notify")
+    answer = await slack.submit("Anna", view.id)
+
+    assert answer.ok, (answer.failure, answer.errors)
+    await walk.type("settings")
+    kept = str((await walk.modal("settings")).payload)
+    assert f"'initial_users': ['{slack.user('Ben').id}']" in kept
+    assert (
+        "'value': 'notify'" in kept.partition("'action_id': 'credits'")[2].partition("initial")[2]
+    )

@@ -119,3 +119,11 @@ async def test_a_form_that_outlived_its_connection_changes_nothing(database: Dat
         kept = await connections.get(session, connection.id)
         assert (kept.exporters, kept.owner_id) == ([], "U1")
     assert await rows_of(database, AuditEntry) == []
+
+
+async def test_saving_what_is_saved_already_is_no_change(database: Database) -> None:
+    await connected(database)
+    service = service_on(database)
+    await service.save(OWNER, await service.open(OWNER))
+
+    assert await rows_of(database, AuditEntry) == []
