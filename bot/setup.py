@@ -75,13 +75,13 @@ class Setup:
         """Take the flags; say whether none differs from what is there, which stays."""
         is_taken = True
         for name, value in self.given.items():
-            known = self.there.get(name) or value
+            known = self.there.get(name) or ""
             if self._has(name) and known != value and not _agreed(f"{name} is set. Replace it?"):
                 click.echo(
                     f"Kept: {name} is set already. Remove it first to set it again.", err=True
                 )
                 is_taken = False
-            elif not self._has(name) or known != value:
+            elif known != value:
                 self.fresh[name] = value
         return is_taken
 

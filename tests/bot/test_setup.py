@@ -180,7 +180,11 @@ async def test_a_malformed_value_is_not_written_and_the_environment_counts(
     }
     ended = await run(tmp_path, "init", **given, **places(world))
 
+    flag = ["--slack-bot-token", "xoxb-another"]
+    kept = await run(tmp_path, "init", *flag, **given, **places(world))
+
     assert ended.status == 0
+    assert (kept.status, "Kept: SLACK_BOT_TOKEN is set already." in kept.err) == (1, True)
     assert set(written(tmp_path)) == {"ENCRYPTION_KEYS"}
 
 
