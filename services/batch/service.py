@@ -76,8 +76,9 @@ class BatchService:
 
     async def open_failed(self, person: Person, batch_id: int) -> BatchForm:
         """Start a table of the invoices that failed in a batch."""
-        async with self.database.sessions() as session:
+        async with self.database.sessions.begin() as session:
             former, _ = await _own(session, person, batch_id)
+            former.reply_to = {**former.reply_to, "view_id": ""}  # the new table may take its place
             person = replace(person, connection_id=former.connection_id)
             failed = [
                 each.number

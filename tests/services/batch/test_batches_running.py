@@ -21,7 +21,7 @@ from services.model.export import BatchState, ExportState
 from services.model.jobs import Job
 from services.model.people import ReplyTarget
 from services.model.wording import Command, Typed
-from services.store import connections, leases
+from services.store import batches, connections, leases
 from services.store.engine import Database
 from services.store.tables import Batch, Export
 from tests.services.batching import (
@@ -236,6 +236,17 @@ async def test_a_new_table_holds_only_those_that_failed(bridge: Bridge) -> None:
     await ended(bridge)
     expected = ["HAND-1", *(f"INV-{place}" for place in range(1, 6))]
     assert in_xero(bridge) == Counter(expected)
+
+
+async def test_a_report_that_comes_again_is_not_drawn_over_the_next_table(bridge: Bridge) -> None:
+    report = await refused(bridge)
+    await bridge.batches.open_failed(ANNA, report.batch_id)
+    async with bridge.database.sessions.begin() as session:
+        await batches.report_again(session, report.batch_id, bridge.clock())
+    await bridge.run()
+    again = bridge.screen.ended[-1]
+    assert report.view_id
+    assert (again.batch_id, again.view_id) == (report.batch_id, "")
 
 
 async def test_e33_what_changed_in_paymo_after_the_table_is_not_sent(bridge: Bridge) -> None:
