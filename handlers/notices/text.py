@@ -195,15 +195,16 @@ def _dated(facts: Facts) -> str:
 def _received(facts: Facts) -> str:
     if facts.get("gone"):
         return f"⚠️ {_arrival(facts)}. The invoice is gone from Paymo, so Paymo didn't record it."
+    came = _edit(facts) if facts.get("changed_from") else _arrival(facts)
     if facts.get("asked"):
-        said = f"⚠️ {_arrival(facts)}. *Paymo didn't record it.* {render(facts['asked'])}"
-        return " ".join(filter(None, [said, _reminder(facts)]))
+        said = f"⚠️ {came}. *Paymo didn't record it.* {render(facts['asked'])}"
+        gone = "The former payment is gone from Paymo, too." if facts.get("changed_from") else ""
+        return " ".join(filter(None, [said, gone, _reminder(facts)]))
     if facts.get("waits"):
         said = f"⚠️ {_arrival(facts)}. *Paymo hasn't recorded it yet.* We'll keep trying."
         return f"{said} {_reminder(facts)}"
-    said = _edit(facts) if facts.get("changed_from") else _arrival(facts)
     warned = _reminder(facts, "Paymo doesn't record it, and")
-    return " ".join(filter(None, [f"💰 {said}.", _remainder(facts), _difference(facts), warned]))
+    return " ".join(filter(None, [f"💰 {came}.", _remainder(facts), _difference(facts), warned]))
 
 
 def _edit(facts: Facts) -> str:

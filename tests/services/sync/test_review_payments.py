@@ -86,6 +86,40 @@ async def test_an_edit_says_what_paymo_recorded_less_as_well(bridge: Bridge) -> 
     assert "Paymo recorded $0.01 less" in said
 
 
+async def edit(bridge: Bridge, amount: str) -> None:
+    """Edit the invoice's only payment in Xero, which deletes it and adds another."""
+    (invoice,) = bridge.xero.invoices.values()
+    bridge.xero.books.remove_payment(invoice.payments[-1].payment_id)
+    await pay(bridge, amount)
+
+
+async def test_a_removal_that_comes_after_the_edit_was_told_is_told_itself(bridge: Bridge) -> None:
+    await pay(bridge, "40")
+    bridge.paymo.faults.add(method="DELETE", path="/api/invoicepayments", status=500)
+    await edit(bridge, "50")
+    assert (paid(bridge), (await told(bridge))["changed_from"]) == ([Decimal(40), Decimal(50)], "")
+    bridge.clock.turn(minutes=5)
+    await bridge.look()
+
+    assert paid(bridge) == [Decimal(50)]
+    kind, facts = (await bridge.notices())[-1]
+    assert (kind, facts["amount"]) == ("payment_removed", "40")
+
+
+async def test_an_edit_that_paymo_does_not_record_says_that_the_former_one_is_gone(
+    bridge: Bridge,
+) -> None:
+    company = bridge.paymo.company
+    await pay(bridge, "40")
+    company.pay(company.numbered("INV-1").id, "70")
+    await edit(bridge, "60")
+    assert paid(bridge) == [Decimal(70)]
+
+    said = text_of(Message(1, "C1", NoticeKind.PAYMENT_RECEIVED, await told(bridge), {}))
+    assert "Changed in Xero from $40.00 to $60.00" in said
+    assert "The former payment is gone from Paymo, too." in said
+
+
 async def test_e38_the_same_payment_typed_in_paymo_is_asked_about(bridge: Bridge) -> None:
     """Counted twice, it would call the invoice paid; a person may insist."""
     company = bridge.paymo.company
