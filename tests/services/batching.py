@@ -42,10 +42,16 @@ async def table(bridge: Bridge, *numbers: str, person: Person = ANNA) -> BatchFo
     return await bridge.batches.form(person, form.batch_id)
 
 
-async def export_all(bridge: Bridge, *numbers: str) -> BatchForm:
-    """Open a table, confirm it, and wait for the end."""
+async def confirmed(bridge: Bridge, *numbers: str) -> int:
+    """Have all that is ready exported by one press; return the batch's id."""
     form = await table(bridge, *numbers)
     await bridge.batches.confirm(ANNA, form.batch_id)
+    return form.batch_id
+
+
+async def export_all(bridge: Bridge, *numbers: str) -> BatchForm:
+    """Open a table, confirm it, and wait for the end."""
+    await confirmed(bridge, *numbers)
     await ended(bridge)
     return bridge.screen.ended[-1]
 

@@ -27,7 +27,9 @@ from services.store.tables import Batch, Export
 from tests.services.batching import (
     LONG,
     by_reference,
+    confirmed,
     ended,
+    export_all,
     in_xero,
     invoices,
     opened,
@@ -47,9 +49,8 @@ async def test_a_batch_of_300_killed_half_way_resumes_and_sends_each_once(
 ) -> None:
     """The process dies in a request whose answer nobody hears; another one goes on."""
     invoices(bridge, 300, prefix=LONG)
-    form = await table(bridge)
-    await bridge.batches.confirm(ANNA, form.batch_id)
-    work = asyncio.create_task(bridge.work_on(Job.BATCH, form.batch_id))
+    batch_id = await confirmed(bridge)
+    work = asyncio.create_task(bridge.work_on(Job.BATCH, batch_id))
     while len(bridge.xero.invoices) < 120:
         await asyncio.sleep(0.001)
     work.cancel()
@@ -84,8 +85,7 @@ async def test_a_group_whose_outcome_nobody_heard_is_looked_up_one_by_one(
 ) -> None:
     """Nothing is sent again before it was looked for; what is there is taken over."""
     invoices(bridge, 3, prefix=LONG)
-    form = await table(bridge)
-    await bridge.batches.confirm(ANNA, form.batch_id)
+    await confirmed(bridge)
     bridge.xero.faults.waiting.append(Fault(path="/Invoices$", method="PUT", **fault))
     await ended(bridge)
 
@@ -101,9 +101,7 @@ async def test_each_knows_its_own_answer_whatever_xero_made_of_its_number(
     """Where Xero refuses the links, all go once more without them, under another key."""
     invoices(bridge, 3, prefix=prefix)
     bridge.xero.books.url_refusal = words
-    form = await table(bridge)
-    await bridge.batches.confirm(ANNA, form.batch_id)
-    await ended(bridge)
+    await export_all(bridge)
 
     assert len(bridge.screen.ended[-1].sent_as(ExportState.EXPORTED)) == 3
     assert len(bridge.xero.calls("PUT", "Invoices")) == (2 if words else 1)
@@ -118,12 +116,11 @@ async def test_each_knows_its_own_answer_whatever_xero_made_of_its_number(
 async def test_while_xero_is_down_one_group_gets_lost_at_a_time(bridge: Bridge) -> None:
     """What is left waits longer each time, and goes once Xero is well again."""
     invoices(bridge, 51, prefix=LONG)
-    form = await table(bridge)
-    await bridge.batches.confirm(ANNA, form.batch_id)
+    batch_id = await confirmed(bridge)
     bridge.xero.faults.add(path="/Invoices$", method="PUT", status=503, times=2)
     for pause, lost in ((0, 50), (1, 50), (1, 51)):
         bridge.clock.turn(seconds=pause)
-        await bridge.work_on(Job.BATCH, form.batch_id)
+        await bridge.work_on(Job.BATCH, batch_id)
         states = Counter(each.state for each in await bridge.exports())
         assert (states[ExportState.UNKNOWN], states[ExportState.QUEUED]) == (lost, 51 - lost)
     assert "Xero is busy or down (503)" in bridge.screen.batches[-1].problem
@@ -305,10 +302,9 @@ async def nothing_drawn() -> None:
 async def test_a_worker_that_wakes_up_late_sends_nothing(bridge: Bridge) -> None:
     """Its lease is over and another one went on: the row's fence decides."""
     invoices(bridge, 2)
-    form = await table(bridge)
-    await bridge.batches.confirm(ANNA, form.batch_id)
+    batch_id = await confirmed(bridge)
     async with bridge.database.sessions.begin() as session:
-        late = await leases.take(session, Batch, form.batch_id, bridge.clock())
+        late = await leases.take(session, Batch, batch_id, bridge.clock())
         connection = await connections.get(session, bridge.connection_id)
     assert late is not None
     bridge.clock.turn(minutes=4)
@@ -322,8 +318,7 @@ async def test_a_worker_that_wakes_up_late_sends_nothing(bridge: Bridge) -> None
 async def test_a_batch_looks_again_soon_while_somebody_is_at_its_invoices(bridge: Bridge) -> None:
     """They may be done long before the lease ends, which is for who dies meanwhile."""
     invoices(bridge, 1)
-    form = await table(bridge)
-    await bridge.batches.confirm(ANNA, form.batch_id)
+    batch_id = await confirmed(bridge)
     bridge.xero.faults.waiting.append(Fault(path="/Invoices$", method="PUT", hang_up="after"))
     await bridge.run()
     bridge.clock.turn(seconds=30)
@@ -333,7 +328,7 @@ async def test_a_batch_looks_again_soon_while_somebody_is_at_its_invoices(bridge
     await bridge.run()
 
     async with bridge.database.sessions() as session:
-        batch = await session.get_one(Batch, form.batch_id)
+        batch = await session.get_one(Batch, batch_id)
     assert batch.due_at is not None
     assert batch.due_at - bridge.clock() <= timedelta(seconds=2)
 
@@ -341,8 +336,7 @@ async def test_a_batch_looks_again_soon_while_somebody_is_at_its_invoices(bridge
 async def test_a_batch_ends_with_its_connection(bridge: Bridge) -> None:
     """What was not sent is said, and nothing is tried for ever."""
     invoices(bridge, 1)
-    form = await table(bridge)
-    await bridge.batches.confirm(ANNA, form.batch_id)
+    await confirmed(bridge)
     await bridge.change(state=ConnectionState.ENDED)
     await ended(bridge)
     (report,) = bridge.screen.ended
@@ -352,8 +346,7 @@ async def test_a_batch_ends_with_its_connection(bridge: Bridge) -> None:
 async def test_a_connection_that_is_broken_parks_the_batch(bridge: Bridge) -> None:
     """It says so, and goes on when it is connected again."""
     invoices(bridge, 1)
-    form = await table(bridge)
-    await bridge.batches.confirm(ANNA, form.batch_id)
+    await confirmed(bridge)
     await bridge.change(state=ConnectionState.BROKEN)
     await bridge.run()
     assert str(Typed(Command.CONNECT)) in bridge.screen.batches[-1].problem

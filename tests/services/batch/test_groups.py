@@ -16,7 +16,15 @@ from services.store.engine import Database
 from services.store.tables import AuditEntry
 from tests.databases import overheard
 from tests.handlers.judging import said
-from tests.services.batching import LONG, by_reference, ended, in_xero, invoices, opened, table
+from tests.services.batching import (
+    LONG,
+    by_reference,
+    confirmed,
+    ended,
+    in_xero,
+    invoices,
+    opened,
+)
 from tests.services.beside import held
 from tests.services.bridge import ANNA, Bridge
 from tests.services.fixtures import bridge_of
@@ -38,13 +46,6 @@ def committed(database: Database) -> Iterator[list[object]]:
         yield noted
     finally:
         event.remove(engine, "commit", note)
-
-
-async def confirmed(bridge: Bridge) -> int:
-    """Have all that is ready exported by one press; return the batch's id."""
-    form = await table(bridge)
-    await bridge.batches.confirm(ANNA, form.batch_id)
-    return form.batch_id
 
 
 async def told(bridge: Bridge) -> Counter[str]:

@@ -13,7 +13,7 @@ from services.model.jobs import Job
 from services.store import exports
 from services.store.tables import Task
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.batching import export_all, invoices, table
+from tests.services.batching import confirmed, export_all, invoices
 from tests.services.bridge import ANNA, Bridge, reply_to
 from tests.services.fixtures import acme, bridge_of, row
 
@@ -316,8 +316,7 @@ async def test_a_batch_that_cannot_begin_ends_with_its_report(bridge: Bridge) ->
     """Every invoice says why, and none is on its way for ever."""
     invoices(bridge, 2)
     await bridge.wait(hours=2)
-    form = await table(bridge)
-    await bridge.batches.confirm(ANNA, form.batch_id)
+    await confirmed(bridge)
     bridge.xero.faults.add(path="/TaxRates", status=503, times=OFTEN)
     bridge.clock.turn(minutes=2)
     await hours(bridge, 3)
