@@ -23,7 +23,7 @@ from services.model import days
 T = TypeVar("T", bound=msgspec.Struct)
 Json = dict[str, Any]
 
-NO_ID = "00000000-0000-0000-0000-000000000000"
+NO_ID = "00000000-0000-0000-0000-000000000000"  # of what Xero did not make
 _ODD = object()  # there, and unreadable
 # What a struct says about its row, and what judges it as a whole.
 FIELDS_OF_OURS = frozenset(

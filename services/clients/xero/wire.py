@@ -18,10 +18,8 @@ from services.clients import rows
 from services.clients.messages import errors_in
 from services.model import days, wording
 
-NO_ID = "00000000-0000-0000-0000-000000000000"  # of what was not made
-
 _CREDITS = ("CreditNotes", "Overpayments", "Prepayments")
-_NO_IDS = (None, "", NO_ID)
+_NO_IDS = (None, "", rows.NO_ID)
 _CREDIT_IDS = ("CreditNoteID", "OverpaymentID", "PrepaymentID")
 Id = Annotated[str, msgspec.Meta(max_length=rows.LONGEST_ID)]
 Code = Annotated[str, msgspec.Meta(max_length=16)]
@@ -42,7 +40,7 @@ def is_refused(raw: dict[str, Any]) -> bool:
         any(str(raw.get(key)).lower() == "true" for key in ("HasErrors", "HasValidationErrors"))
         or str(raw.get("StatusAttributeString")).upper() == "ERROR"
         or bool(raw.get("ValidationErrors"))
-        or any(raw.get(key) == NO_ID for key in ("InvoiceID", "ContactID"))
+        or any(raw.get(key) == rows.NO_ID for key in ("InvoiceID", "ContactID"))
     )
 
 

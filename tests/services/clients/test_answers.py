@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from services.clients.rows import NO_ID
 from services.clients.xero import NewContact
 from services.errors import Rejected, ServiceError, Unavailable, Unreadable
 from tests.services.clients_bench import PaymoBench, XeroBench, paymo_bench, xero_bench
 from tests.xero_stand import invoice_body
 
-NO_ID = "00000000-0000-0000-0000-000000000000"
 EMAIL = "Email address must be valid."
 FAULTY = {"HasErrors": True, "Contact": {"ValidationErrors": [{"Message": EMAIL}]}}
 LINES = [("Design", "Logo", 3, "33.335"), ("Stamps", "", 1, "20", False)]
