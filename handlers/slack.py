@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 # A modal that was closed, or redrawn by somebody else in the meantime, is no failure.
 _CLOSED_VIEW = frozenset({"not_found", "view_not_found", "hash_conflict"})
 _STALE_TRIGGER = frozenset({"expired_trigger_id", "exchanged_trigger_id", "invalid_trigger_id"})
+_FULL = "push_limit_reached"  # three modals are open, one on top of the other
 _PASSING = frozenset(
     {
         "ratelimited",
@@ -156,8 +157,8 @@ def _status(error: SlackApiError) -> int:
 
 def may_work_again(error: Exception) -> bool:
     """Say whether the same form may open with the next press: nothing is wrong with the form."""
-    is_stale = isinstance(error, SlackApiError) and code_of(error) in _STALE_TRIGGER
-    return is_stale or is_passing(error)
+    is_late = isinstance(error, SlackApiError) and code_of(error) in {*_STALE_TRIGGER, _FULL}
+    return is_late or is_passing(error)
 
 
 def text_in(answer: AsyncSlackResponse, name: str) -> str:

@@ -289,6 +289,20 @@ async def test_a_form_opened_from_a_modal_goes_on_top_of_it(desk: Desk) -> None:
     assert [each.callback_id for each in desk.bench.world.stack("Anna")] == ["test", "export"]
 
 
+async def test_a_form_for_which_three_modals_leave_no_room_comes_as_a_button(desk: Desk) -> None:
+    async def handler(request: SlackRequest) -> None:
+        await reply.open_view(request, VIEW, again=AGAIN)
+
+    form = await desk.bench.open_view(modal(FIELD, actions(button("match"))))
+    desk.bench.world.refuse("views.push", "push_limit_reached", times=2)
+    desk.handler = handler
+    await desk.ended(desk.bench.world.press("Anna", form, "match"))
+
+    told = desk.bench.world.messages(desk.bench.world.direct("Anna"))
+    [offer] = [*desk.bench.world.ephemerals("Anna"), *told]
+    assert set(buttons(offer.blocks)) == {"export"}
+
+
 async def test_a_result_is_drawn_into_the_modal_or_told_when_that_is_closed(desk: Desk) -> None:
     form = await desk.bench.open_view(modal(FIELD))
     reply_to = ReplyTarget(1, desk.bench.anna.id, desk.bench.room.id, form.id)
