@@ -73,20 +73,19 @@ async def _open(request: SlackRequest, view: Block) -> AsyncSlackResponse:
     return answer
 
 
-async def redraw_open(request: SlackRequest, view: Block, *, view_hash: str = "") -> str:
+async def redraw_open(request: SlackRequest, view: Block, *, view_hash: str = "") -> str | None:
     """Draw the modal again that the request came from, as `redraw` does."""
     return await redraw(request.client, str(request.view.get("id", "")), view, view_hash=view_hash)
 
 
-async def redraw(client: AsyncWebClient, view_id: str, view: Block, *, view_hash: str = "") -> str:
-    """Draw an open modal again, unless it was closed or drawn since `view_hash`.
-
-    Returns the hash that it has now, or "" where it wasn't drawn.
-    """
+async def redraw(
+    client: AsyncWebClient, view_id: str, view: Block, *, view_hash: str = ""
+) -> str | None:
+    """Draw an open modal again unless it was closed, or drawn since; return its hash, or None."""
     with closed_views_are_fine():
         answer = await client.views_update(view_id=view_id, view=view, hash=view_hash or None)
         return str((answer.get("view") or {}).get("hash") or "")
-    return ""
+    return None
 
 
 async def tell(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) -> None:
@@ -280,13 +279,15 @@ class Screen:
 
     clients: SlackClients
 
-    async def redraw(self, reply_to: ReplyTarget, view: Block, *, view_hash: str = "") -> str:
+    async def redraw(
+        self, reply_to: ReplyTarget, view: Block, *, view_hash: str = ""
+    ) -> str | None:
         """Draw the open modal again, as `redraw` does; nothing happens when it was closed."""
         if reply_to.view_id:
             with best_effort():
                 client = await self.clients.client(reply_to.workspace_id)
                 return await redraw(client, reply_to.view_id, view, view_hash=view_hash)
-        return ""
+        return None
 
     async def show(
         self, reply_to: ReplyTarget, view: Block, text: str, drawn: Sequence[Block] = ()

@@ -117,7 +117,8 @@ class ExportListeners:
     ) -> None:
         """Draw what was chosen; where the form was drawn since, draw it as it is now."""
         drawn = export_view(form, request.note.channel_id, is_unfolded=is_unfolded)
-        if await reply.redraw_open(request, drawn, view_hash=request.view.get("hash", "")):
+        view_hash = request.view.get("hash", "")
+        if await reply.redraw_open(request, drawn, view_hash=view_hash) is not None:
             return
         if now := await self.forms.unsent(form.draft_id, request.person):
             await reply.redraw_open(request, export_view(now, request.note.channel_id))
@@ -226,7 +227,9 @@ async def _tell_card(request: SlackRequest, facts: dict[str, Any], role: Role) -
 class SlackExportScreen(Screen):
     """Draws into the person's open modal, or tells them alone when it is gone."""
 
-    async def show_form(self, reply_to: ReplyTarget, form: ExportForm, drawn: str = "") -> str:
+    async def show_form(
+        self, reply_to: ReplyTarget, form: ExportForm, drawn: str = ""
+    ) -> str | None:
         """Draw the open form again; a view's hash shows whether anything came since."""
         view = export_view(form, reply_to.channel_id)
         return await self.redraw(reply_to, view, view_hash=drawn)

@@ -41,8 +41,10 @@ CLOSED = f"This form was open for too long. Type {Typed(Command.EXPORT)} again."
 class FormScreen(Protocol):
     """Where the person who exports has the form open."""
 
-    async def show_form(self, reply_to: ReplyTarget, form: ExportForm, drawn: str = "") -> str:
-        """Draw the open form again, and return what to know that by; "" where it wasn't drawn.
+    async def show_form(
+        self, reply_to: ReplyTarget, form: ExportForm, drawn: str = ""
+    ) -> str | None:
+        """Draw the open form again, and return what to know that by; None where it wasn't drawn.
 
         Nothing happens when the person closed it, or anything came since it was `drawn` last.
         """
@@ -328,14 +330,14 @@ class PreviewStep(Step[Draft]):
 
     async def _draw(self, connection: Connection, reply_to: ReplyTarget, form: ExportForm) -> None:
         """Draw it, and again if somebody chose or sent it meanwhile: that may have come first."""
-        drawn = ""
-        while drawn := await self.screen.show_form(reply_to, form, drawn):
+        drawn = await self.screen.show_form(reply_to, form)
+        while drawn is not None:
             async with self.database.sessions() as session:
                 row = await drafts.find(session, form.draft_id)
                 now = await self._form(session, connection, row) if row else form
             if now == form:
                 return
-            form = now
+            form, drawn = now, await self.screen.show_form(reply_to, now, drawn)
 
     async def _look_ahead(self, connection: Connection, contact_id: str) -> None:
         """Ask Xero while the form is open, so that the press needn't wait for it."""

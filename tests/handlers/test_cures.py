@@ -151,6 +151,17 @@ async def test_the_form_shows_the_last_choice_however_late_an_earlier_one_is_dra
     await walk.modal_saying("Ready to export")
 
 
+async def test_the_checks_stay_open_where_slack_names_no_hash(walk: Walk) -> None:
+    form = await walk.form("INV-1")
+    walk.town.slack.faults.add(path="views.update", alter={"view/hash": ""}, times=9)
+    await walk.press(form, "show_checks")
+    await walk.modal_saying("Hide")
+    await walk.type("help")
+    await walk.ephemeral("/paymo-xero export")
+
+    assert "Hide" in text_in(form.payload)
+
+
 async def test_a_form_that_was_read_again_stays_so_however_late_the_press_is_drawn(
     walk: Walk,
 ) -> None:
