@@ -252,11 +252,11 @@ async def find_leaving(session: AsyncSession, export_id: int) -> datetime | None
 
 
 async def is_replaced(session: AsyncSession, payment_id: int) -> bool:
-    """Say whether another payment is to be told as its edit; then its end isn't notified."""
+    """Say whether another payment is told as its edit; then its end isn't notified."""
     found = await session.scalar(
         select(Payment.id).where(
             Payment.replaces_id == payment_id,
-            Payment.state == PaymentState.ADDING,
+            Payment.state.in_([PaymentState.ADDING, PaymentState.RECORDED]),
             Payment.is_brought_back.is_(False),
         )
     )

@@ -183,7 +183,10 @@ class ExportedInvoice:
         is_told = facts.pop("was_brought_back", False)
         if payment.replaces_id is not None and not is_told:
             former = await payments.get(session, payment.replaces_id)
-            if former.state is PaymentState.REMOVED:
+            is_surely_gone = payment.state is PaymentState.RECORDED  # if Paymo still has to follow
+            if former.state is PaymentState.REMOVED or (
+                former.state is PaymentState.REMOVING and is_surely_gone
+            ):
                 facts["changed_from"] = notices.amount_text(_recorded(former))
                 facts["dated_before"] = former.paid_on.isoformat()
         await self._tell_payment(session, NoticeKind.PAYMENT_RECEIVED, payment, facts)
