@@ -183,10 +183,10 @@ class ExportedInvoice:
         is_told = facts.pop("was_brought_back", False)
         if payment.replaces_id is not None and not is_told:
             former = await payments.get(session, payment.replaces_id)
-            is_surely_gone = payment.state is PaymentState.RECORDED  # if Paymo still has to follow
-            if former.state is PaymentState.REMOVED or (
-                former.state is PaymentState.REMOVING and is_surely_gone
-            ):
+            # One that Paymo didn't record says that the former is gone from Paymo: it must be.
+            is_recorded = payment.state is PaymentState.RECORDED
+            is_leaving = is_recorded and former.state is PaymentState.REMOVING
+            if is_leaving or former.state is PaymentState.REMOVED:
                 facts["changed_from"] = notices.amount_text(_recorded(former))
                 facts["dated_before"] = former.paid_on.isoformat()
         await self._tell_payment(session, NoticeKind.PAYMENT_RECEIVED, payment, facts)
