@@ -52,7 +52,7 @@ from services.model.people import Option
 
 TITLE = "Export Invoice"
 
-_TAX_CHECKS = frozenset({"tax", "untaxed"})
+_TAX_CHECKS = frozenset({"tax", "tax_rate", "untaxed"})
 
 
 def export_view(

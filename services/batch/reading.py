@@ -40,12 +40,21 @@ _VERDICT_OF = {
     "contact_taken": Verdict.CONTACT,
     "account": Verdict.ACCOUNT,
     "tax": Verdict.TAX,
+    "tax_rate": Verdict.TAX,
     "untaxed": Verdict.TAX,
     UNTAXED_CHOICE: Verdict.UNTAXED,
     "locked": Verdict.OLD,
 }
 # What no answer about the client helps with is said first.
-_RANK = {"contact": 1, "contact_taken": 1, "account": 2, "tax": 3, "untaxed": 3, UNTAXED_CHOICE: 4}
+_RANK = {
+    "contact": 1,
+    "contact_taken": 1,
+    "account": 2,
+    "tax": 3,
+    "tax_rate": 3,
+    "untaxed": 3,
+    UNTAXED_CHOICE: 4,
+}
 
 
 @dataclass(frozen=True, slots=True)

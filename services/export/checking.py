@@ -38,7 +38,7 @@ from services.store.engine import Session
 from services.store.tables import Connection, Export
 
 _OF_CONTACT = {RefusalCode.CONTACT, RefusalCode.CONTACT_TAKEN}
-_OF_ACCOUNT = {RefusalCode.ACCOUNT, RefusalCode.TAX}
+_OF_ACCOUNT = {RefusalCode.ACCOUNT, RefusalCode.TAX, RefusalCode.TAX_RATE}
 
 
 def checked(

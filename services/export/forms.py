@@ -225,9 +225,7 @@ def _picture(case: Case) -> InvoicePicture | None:
 def _actions(case: Case, checks: tuple[Check, ...], today: date) -> tuple[Action, ...]:
     """Return the buttons that help with what is red."""
     locked, namesake = case.ledger.locked_until, case.ledger.namesake
-    carried = case.ledger.rate_of(case.account) if case.account is not None else None
     useless = {
-        Action.OVERRIDE_TAX: carried is None,
         Action.TODAY: locked is not None and (today <= locked or today == first_open_day(locked)),
         Action.DUE_BY_TERMS: case.invoice.terms is None,
         Action.ADD_CONTACT: bool(case.choice.contact_id) or not case.invoice.client_name,
@@ -323,6 +321,7 @@ def red_field(check: Check) -> str:
         "contact_taken": "contact",
         "account": "account",
         "tax": "account",
+        "tax_rate": "account",
         "untaxed": "account",
         taxes.UNTAXED_CHOICE: "untaxed",
     }

@@ -30,6 +30,10 @@ _EMAIL = (
     "Xero doesn't accept the contact's e-mail address. Correct it at the contact in Xero, then try "
     "again."
 )
+_TAX_RATE = (
+    "Xero doesn't take this tax rate now. Choose another account, or correct the rate at "
+    "Accounting → Advanced → Tax rates, and try again."
+)
 _UNUSABLE = (
     r"archiv|inactive|deleted|removed|expired|not (?:be |been )?(?:a )?(?:active|valid|found|exist|"
     r"enabled|available|used|allowed)|n.t (?:exist|valid|active|be used)|invalid|must be valid|"
@@ -39,6 +43,7 @@ _ADVICE = {
     RefusalCode.PLAN_LIMIT: _PLAN,
     RefusalCode.ORGANISATION: _INACTIVE,
     RefusalCode.EMAIL: _EMAIL,
+    RefusalCode.TAX_RATE: _TAX_RATE,
 }
 _CODE_IS_MISSING = (
     r"\baccount ?codes?\b",
@@ -75,7 +80,7 @@ _MEANINGS: tuple[tuple[RefusalCode, tuple[str, ...]], ...] = (
     ),
     (RefusalCode.ORGANISATION, _ORGANISATION),
     (RefusalCode.EMAIL, (r"\be-?mail", _UNUSABLE)),
-    (RefusalCode.TAX, (r"\btax(?! ?(?:amount|number))", _UNUSABLE)),
+    (RefusalCode.TAX_RATE, (r"\btax(?! ?(?:amount|number))", _UNUSABLE)),
     (RefusalCode.CONTACT, (r"\bcontact\b", _UNUSABLE)),
     (RefusalCode.ACCOUNT, _CODE_IS_MISSING),
     (RefusalCode.ACCOUNT, (r"\baccounts?\b", rf"{_UNUSABLE}|\btype\b")),

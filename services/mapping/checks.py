@@ -54,6 +54,7 @@ def grounds_of(case: Case) -> dict[RefusalCode, str]:
     ledger, choice, namesake = case.ledger, case.choice, case.ledger.namesake
     account, contact = case.account, case.ledger.contact
     rate = ledger.rate_of(account) if account is not None else None
+    tax = (choice.account_id, rate, choice.override_tax, tax_type_of(case))
     found: dict[RefusalCode, tuple[object, ...]] = {
         RefusalCode.CURRENCY: (case.invoice.currency in ledger.currencies,),
         RefusalCode.CONTACT: (choice.contact_id, contact is not None and contact.is_active),
@@ -63,7 +64,8 @@ def grounds_of(case: Case) -> dict[RefusalCode, str]:
             if account is not None
             else ()
         ),
-        RefusalCode.TAX: (choice.account_id, rate, choice.override_tax, tax_type_of(case)),
+        RefusalCode.TAX: tax,
+        RefusalCode.TAX_RATE: tax,
         RefusalCode.UNTAXED: tuple(each.tax_type for each in ledger.zero_rates()),
         RefusalCode.UNTAXED_CHOICE: (untaxed_type_of(case),),
         RefusalCode.LOCKED: (ledger.locked_until, case.issued_on, case.is_draft),

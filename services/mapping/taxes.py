@@ -124,7 +124,8 @@ def _compared(case: Case, account: KnownAccount) -> Check:
             f"{case.ledger.written(wanted)} on both sides ({rate.name}, {why}).",
         )
     there, cure = _ways_on(case, wanted)
-    return Check("tax", Colour.RED, f"{_differs(case, account)} {there}", cure)
+    name = "tax" if case.ledger.rate_of(account) is not None else "tax_rate"
+    return Check(name, Colour.RED, f"{_differs(case, account)} {there}", cure)
 
 
 def _differs(case: Case, account: KnownAccount) -> str:

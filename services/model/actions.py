@@ -112,6 +112,7 @@ _CHECKED = (
     RefusalCode.CONTACT_TAKEN,
     RefusalCode.ACCOUNT,
     RefusalCode.TAX,
+    RefusalCode.TAX_RATE,
     RefusalCode.UNTAXED,
     RefusalCode.UNTAXED_CHOICE,
     RefusalCode.LOCKED,

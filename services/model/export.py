@@ -41,6 +41,7 @@ class RefusalCode(StrEnum):
     CONTACT_TAKEN = "contact_taken"  # its name in Xero is another contact's
     ACCOUNT = "account"
     TAX = "tax"
+    TAX_RATE = "tax_rate"  # no usable one, so the owner can't let its tax differ, either
     UNTAXED = "untaxed"
     UNTAXED_CHOICE = "untaxed_choice"  # red until somebody has chosen
     LOCKED = "locked"

@@ -90,7 +90,7 @@ def test_where_no_usable_rate_fits_it_says_how_to_make_one(per_cent: str) -> Non
 
 def test_an_account_without_a_known_rate_is_red() -> None:
     books = replace(BOOKS, accounts={"300": account("300", "Retainers", "GONE")})
-    found = look("tax", case(choice=replace(CHOICE, account_id="300"), books=books))
+    found = look("tax_rate", case(choice=replace(CHOICE, account_id="300"), books=books))
 
     assert found.colour is RED
     assert found.text.startswith(

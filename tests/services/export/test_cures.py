@@ -122,6 +122,33 @@ async def test_e21_a_tax_that_changed_on_the_way_is_let_go_from_the_refusal(
     assert in_xero(bridge, done).total == Decimal("1380.00")
 
 
+@pytest.mark.parametrize("is_seen", [True, False])
+async def test_e21_a_rate_that_xero_deleted_offers_only_what_helps(
+    bridge: Bridge, *, is_seen: bool
+) -> None:
+    """The owner can't go past it either: Xero takes no line with that rate, whoever wants it."""
+    bridge.xero.books.add_tax_rate("TAX9", "GST Special", Decimal(15))
+    form = await bridge.forms.refresh((await bridge.form_for("INV-1")).draft_id, ANNA)
+    await bridge.run()
+    bridge.xero.books.tax_rates["OUTPUT2"].status = "DELETED"
+    if is_seen:
+        bridge.clock.turn(minutes=61)
+    await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
+    await bridge.run()
+    result = bridge.screen.results[-1]
+
+    assert result.actions == ("look_again", "retry")
+    assert "another account" in result.reason or "Choose a tax rate" in result.reason
+    again = await bridge.forms.reopen(ANNA, result.export_id)
+    await bridge.run()
+    seen = await bridge.forms.form(again.draft_id, ANNA)
+    assert [each.value for each in seen.tax_options] == ["TAX9"]
+    choice = replace(bridge.choice(seen), tax_type="TAX9")
+    await bridge.requests.request(ANNA, again.draft_id, choice, reply_to())
+    await bridge.run()
+    assert in_xero(bridge, bridge.screen.results[-1]).lines[0].tax_type == "TAX9"
+
+
 async def test_e22_a_rate_is_chosen_once_and_used_again(bridge: Bridge) -> None:
     """Several rates of 15% fit and the account's own is another: a person chooses, once."""
     bridge.xero.books.add_tax_rate("TAX9", "GST Special", Decimal(15))

@@ -38,7 +38,7 @@ MEANINGS = {
         "Account code must be specified on approved invoices",
         "The account type is invalid for this line.",
     ),
-    "tax": (
+    "tax_rate": (
         "The TaxType code 'INPUT2' cannot be used with account code '200'",
         "The TaxType code 'X' does not exist or cannot be used for this type of transaction.",
         "The tax rate 20% (VAT on Income) has been archived.",
