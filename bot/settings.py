@@ -10,7 +10,7 @@ from typing import Annotated, Self, get_type_hints
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
-from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -20,6 +20,7 @@ _DRIVERS = {"sqlite", "sqlite+aiosqlite", "postgresql", "postgres", "postgresql+
 _ADDRESS = "must be an address that starts with http:// or https://"
 # What both of PostgreSQL's drivers understand.
 _OPTIONS = ("host", "passfile", "port", "sslmode", "ssl", "target_session_attrs")
+_FORM = "must be NAME=value, and a quote that opens must close"
 _SQLITE = "sqlite+aiosqlite:///paymo-xero.db"
 _ENCODING = re.compile(r"[!-~]+")
 _MAIL = re.compile(r"[^@\s<>,]+@[^@\s<>,]+")
@@ -249,12 +250,21 @@ def _content(path: str) -> str | _NoFile:
 def read_file(file: Path) -> dict[str, str | None]:
     """Return what a `.env` says; `$` means itself, as under systemd.
 
-    Raises `SettingsError` where it can't be read.
+    Raises `SettingsError` where it, or a line of it, can't be read.
     """
     text = _content(str(file)) if file.exists() else ""
     if isinstance(text, _NoFile):
         raise SettingsError([f"- {file}: {text.reason}"])
-    return dotenv_values(stream=io.StringIO(text), interpolate=False)
+    found = list(parse_stream(io.StringIO(text)))
+    if lines := [_line_of(each) for each in found if each.error]:
+        raise SettingsError([f"- {file}, line {line}: {_FORM}" for line in lines])
+    return {each.key: each.value for each in found if each.key}
+
+
+def _line_of(binding: Binding) -> int:
+    """Return the line where it begins: the parser counts from the empty lines before it."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def _missing(found: Mapping[str, str | _NoFile]) -> list[str]:

@@ -245,6 +245,17 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert problems() == ["- .env: Is a directory"]
 
 
+def test_a_line_that_cannot_be_read_is_told_by_its_number(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    put(monkeypatch, **NEEDED)
+    lines = ["# mine", "", "SYNC_INTERVAL_SECONDS 60", "XERO_WEBHOOK_KEY='hunter2", "", "PORT=1"]
+    (tmp_path / ".env").write_text("\r\n".join(lines), encoding="utf-8", newline="")
+
+    form = "must be NAME=value, and a quote that opens must close"
+    assert problems() == [f"- .env, line 3: {form}", f"- .env, line 4: {form}"]
+
+
 def test_what_no_library_could_follow_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
