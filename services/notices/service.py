@@ -238,15 +238,24 @@ class NoticeService:
     async def _digest_from(
         self, session: Session, connection: Connection, wanted: Listening
     ) -> date | None:
-        """Return the first day of the next digest: of today's period, or of the one in progress."""
+        """Return the first day of the next digest: of today's period, or one not told yet.
+
+        What ended while the channel was paused is not told.
+        """
         if Topic.DIGEST not in wanted.topics:
             return None
+        begun = self._begun(connection, wanted.rhythm)
         former = await notices.find_subscription(session, connection.id, wanted.channel_id)
-        goes_on = former and former.rhythm == wanted.rhythm and not former.paused_because
-        if former is not None and goes_on and former.digest_from is not None:
-            return former.digest_from
-        zone = days.zone_named(wanted.rhythm.zone, connection.time_zone)
-        return wanted.rhythm.begin(self.now().astimezone(zone).date())
+        if former is None or former.digest_from is None or former.paused_because:
+            return begun
+        is_owed = former.digest_from < self._begun(connection, former.rhythm)
+        goes_on = is_owed or former.rhythm.every is wanted.rhythm.every
+        return min(former.digest_from, begun) if goes_on else begun
+
+    def _begun(self, connection: Connection, rhythm: Rhythm) -> date:
+        """Return the first day of the period that is in progress."""
+        zone = days.zone_named(rhythm.zone, connection.time_zone)
+        return rhythm.begin(self.now().astimezone(zone).date())
 
     async def list_all(self, person: Person) -> Sequence[Listening]:
         """Return every subscription to the current connection, paused ones included."""

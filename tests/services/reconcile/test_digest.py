@@ -131,6 +131,32 @@ def test_summer_time_and_the_lengths_of_months_are_minded(
     assert (ended.isoformat() if ended else None) == after
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        # Somebody moves it a minute before it is due.
+        (Rhythm(), Rhythm(hour=10), ("2026-11-01", "2026-11-30")),
+        (Rhythm(), Rhythm(Every.DAILY, 10), ("2026-11-01", "2026-11-30")),
+        (
+            Rhythm(Every.DAILY, 7, "America/New_York"),
+            Rhythm(Every.DAILY, 7, "Pacific/Auckland"),
+            ("2026-11-30", "2026-11-30"),
+        ),
+    ],
+)
+async def test_a_digest_that_is_moved_leaves_out_no_day(
+    bridge: Bridge, before: Rhythm, after: Rhythm, told: tuple[str, str]
+) -> None:
+    await listen(bridge, before)
+    await tick(bridge, MORNING - timedelta(minutes=1))
+    earlier = len(await digest_of(bridge))
+    await listen(bridge, after)
+    await tick(bridge, MORNING + timedelta(hours=3))
+
+    facts = (await digest_of(bridge))[earlier]
+    assert (facts["first"], facts["last"]) == told
+
+
 @BOTH_DATABASES
 async def test_a_changed_rhythm_begins_anew_and_the_same_one_goes_on(bridge: Bridge) -> None:
     """A channel that was paused has no digest of that time."""
