@@ -5,9 +5,10 @@ Only PostgreSQL needs it and its driver, so only PostgreSQL loads it.
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any, LiteralString
 
 import procrastinate
 import psycopg
@@ -27,8 +28,43 @@ _AT_ONCE = 16
 _PAUSE = timedelta(seconds=1)  # before a lost database is tried again
 
 
+class _Away(exceptions.ConnectorException, ConnectionError):
+    """The database can't be reached, which is an outage for the log, not a bug."""
+
+
+@contextlib.contextmanager
+def _telling_outages() -> Iterator[None]:
+    try:
+        yield
+    except exceptions.ConnectorException as error:
+        if isinstance(error.__cause__, psycopg.OperationalError):
+            raise _Away from error.__cause__
+        raise
+
+
 class _Connector(procrastinate.PsycopgConnector):
-    """Listens again where it couldn't; Procrastinate's worker would poll ever after."""
+    """Tells outages from bugs, and listens again where it couldn't: the worker would only poll."""
+
+    async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:
+        """Execute it. Raises `_Away`."""
+        with _telling_outages():
+            await super().execute_query_async(query, **arguments)
+
+    async def execute_query_one_async(
+        self, query: LiteralString, **arguments: Any
+    ) -> dict[str, Any]:
+        """Return its only row. Raises `_Away`."""
+        with _telling_outages():
+            row: dict[str, Any] = await super().execute_query_one_async(query, **arguments)
+            return row
+
+    async def execute_query_all_async(
+        self, query: LiteralString, **arguments: Any
+    ) -> list[dict[str, Any]]:
+        """Return its rows. Raises `_Away`."""
+        with _telling_outages():
+            rows: list[dict[str, Any]] = await super().execute_query_all_async(query, **arguments)
+            return rows
 
     async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
         """Listen until cancelled; meanwhile the pool logs that the database is away."""

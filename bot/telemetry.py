@@ -97,10 +97,13 @@ class _Calm:
         return event
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Do the same for the log entries of libraries."""
+        """Do the same for the log entries of libraries, and for what they say again and again."""
+        if isinstance(record.msg, dict):  # ours
+            return True
+        record.msg, record.args = " ".join(record.getMessage().split()), ()
         error = _error_of(record.exc_info)
         if error is None:
-            return True
+            return self.repeated((record.name, record.msg)) is not None
         is_new = self.repeated((record.name, _place_of(error))) is not None
         if is_outage(error):
             record.exc_info = None

@@ -4,15 +4,23 @@ import errno
 import io
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import LiteralString
 
 import pytest
 import structlog
+from procrastinate import PsycopgConnector
+from procrastinate.exceptions import ConnectorException
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import OperationalError
 
 from bot import telemetry
+from bot.distributed import DistributedWork
 from services.errors import Rejected
 from services.model.jobs import Job
+from tests.databases import Cluster, open_database
 from tests.walk import walking
 
 PUT_INVOICES = ("PUT", "/api.xro/2.0/Invoices")
@@ -140,3 +148,52 @@ def test_what_fails_again_and_again_is_told_once_and_a_full_disk_without_a_trace
     assert len(lines) == 8
     traced = [str(each.get("exception", "")) for each in lines if each["event"] == "job_failed"]
     assert ["Traceback" in each for each in traced] == [False, False, True, True]
+
+
+def test_what_a_library_says_again_and_again_takes_one_line_a_minute(stream: io.StringIO) -> None:
+    for host in ("a", "a", "b"):
+        logging.getLogger("psycopg.pool").warning("error at %s:\n\tis it %s?", host, "running")
+
+    assert [each["event"] for each in told(stream)] == [
+        "error at a: is it running?",
+        "error at b: is it running?",
+    ]
+    assert stream.getvalue().count("\n") == 2
+
+
+@asynccontextmanager
+async def away(server: Cluster, url: str) -> AsyncIterator[None]:
+    """Let nobody into a database."""
+    name, admin = make_url(url).database, open_database(server.url())
+    ended = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+    async with admin.sessions() as session:
+        await session.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+        await session.execute(ended, {"name": name})
+        yield
+        await session.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+    await admin.close()
+
+
+async def test_what_procrastinate_logs_takes_one_line_where_the_database_is_away(
+    stream: io.StringIO, postgres_server: Cluster, postgres_url: str
+) -> None:
+    async def nothing(_job: Job, _key: int) -> None: ...
+
+    async def logged(query: LiteralString) -> None:
+        with pytest.raises(ConnectorException) as raised:
+            await connector.execute_query_all_async(query)
+        logging.getLogger("procrastinate.worker").error(query, exc_info=raised.value)
+
+    work = DistributedWork(postgres_url, nothing)
+    connector = work.app.connector
+    assert isinstance(connector, PsycopgConnector)
+    await work.app.open_async()
+    await logged("SELECT nothing")
+    async with away(postgres_server, postgres_url):
+        connector.pool.timeout = 0.2
+        await logged("SELECT 1")
+    await work.stop(timedelta())
+
+    traced = {each["event"]: "exception" in each for each in told(stream)}
+    assert traced["SELECT nothing"]
+    assert not traced["SELECT 1"]
