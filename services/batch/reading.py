@@ -10,7 +10,7 @@ from services import money
 from services.clients.paymo import Invoice, PaymoClient, PaymoClients
 from services.clients.rows import LeftOut
 from services.clients.xero import XeroClients
-from services.errors import NotFound, Rejected, ServiceError, SeveralFit, Unreadable
+from services.errors import NotFound, Rejected, ServiceError, Unreadable
 from services.export import claims, ledger_settings
 from services.export.checking import requeue_due
 from services.export.claims import WIDEST, said_of_former
@@ -125,7 +125,7 @@ class TableReader:
         await self.mirror.refresh_ledger(connection, at_most_old=_FRESH, of_copied=True)
         async with self.database.sessions.begin() as session:
             await requeue_due(session, connection, self.now())
-            numbers = [await _meant(session, connection, each) for each in batch.asked_numbers]
+            numbers = await _meant(session, connection, batch.asked_numbers)
             ids = await _asked(session, connection, batch, numbers)
         paymo = self.paymo.client(connection.paymo_api_key)
         listed = {each.id: each for each in await paymo.invoices_with_items(ids)}
@@ -230,12 +230,10 @@ async def _judge(
         around.judge(row, invoice)
 
 
-async def _meant(session: Session, connection: Connection, number: str) -> str:
-    """Return the number that is meant; where several fit, the table says that it is unknown."""
-    try:
-        return await numbered.meant(session, connection, number)
-    except SeveralFit:
-        return number
+async def _meant(session: Session, connection: Connection, asked: Sequence[str]) -> list[str]:
+    """Return the numbers that are meant; where several fit, the table says that it is unknown."""
+    meant = await numbered.each_meant(session, connection, asked)
+    return [fit[0].number if len(fit) == 1 else each for each, fit in meant.items()]
 
 
 async def _asked(
@@ -243,8 +241,7 @@ async def _asked(
 ) -> Sequence[int]:
     if not numbers:
         return await batches.list_candidates(session, connection, ISSUED_IN_PAYMO, batch.since)
-    found = [await mirror.find_header_by_number(session, connection.id, each) for each in numbers]
-    return list(dict.fromkeys(each.invoice_id for each in found if each is not None))
+    return await numbered.list_ids(session, connection, numbers)
 
 
 async def whole(paymo: PaymoClient, invoice: Invoice) -> Invoice:

@@ -206,8 +206,9 @@ async def _meant(session: Session, connection: Connection, numbers: Sequence[str
 
     Those that fit what was typed are looked for again once Paymo was read.
     """
-    found = [await numbered.meant(session, connection, each) for each in numbers]
-    return [each.strip()[:_LONGEST] for each in dict.fromkeys(found)]
+    meant = await numbered.each_meant(session, connection, numbers)
+    found = dict.fromkeys(numbered.the_one(*each) for each in meant.items())
+    return [each.strip()[:_LONGEST] for each in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 
 MOST = 25  # how many that fit are offered
+_MOST_KEPT = 2048  # of a long list, since many typed numbers are compared with the same ones
 _EDGES = frozenset("`*_~\"'<>.,;:!?\u00b7\u2022\u2026")
 _EDGE_KINDS = frozenset({"Pi", "Pf", "Ps", "Pe"})  # quotes and brackets of all kinds
 _DROPPED = frozenset({"Cf", "Cc", "Cs", "Co", "Cn"})
@@ -49,6 +51,7 @@ def with_plain_marks(text: str) -> str:
     return text.translate(_PLAIN_MARKS)
 
 
+@lru_cache(_MOST_KEPT)
 def cleaned(text: str) -> str:
     """The number without what was pasted around it: one kind of dash, digit and letter."""
     unlinked = _LINK.sub(lambda link: link[2] or link[1], text)
@@ -95,6 +98,7 @@ def _one_kind(char: str) -> str:
     return char if digit is None else str(digit)
 
 
+@lru_cache(_MOST_KEPT)
 def parts(text: str) -> tuple[str, ...]:
     """The words and figures of a number in small letters, without leading zeros."""
     found = _PARTS.findall(cleaned(text).casefold())

@@ -321,20 +321,14 @@ async def search_clients(
 
 
 async def search_invoices(
-    session: AsyncSession,
-    connection_id: int,
-    query: str,
-    limit: int,
-    *,
-    is_number: bool = False,
+    session: AsyncSession, connection_id: int, query: str, limit: int
 ) -> Sequence[tuple[InvoiceHeader, str]]:
-    """Return invoices, with their client's name, by number, client or total; the newest first.
+    """Return invoices that aren't void, with their client's name, by number, client or total.
 
-    Void invoices are found by their number alone.
+    The newest come first.
     """
     by_number = InvoiceHeader.folded_number.contains(folded(query), autoescape=True)
     by_name = Client.folded_name.contains(folded_name(query), autoescape=True)
-    by_any = or_(by_number, by_name, _is_total(query)) & (InvoiceHeader.status != "void")
     rows = await session.execute(
         select(InvoiceHeader, func.coalesce(Client.name, ""))
         .outerjoin(
@@ -344,7 +338,8 @@ async def search_invoices(
         )
         .where(
             InvoiceHeader.connection_id == connection_id,
-            by_number if is_number else by_any,
+            or_(by_number, by_name, _is_total(query)),
+            InvoiceHeader.status != "void",
         )
         .order_by(InvoiceHeader.issued_on.desc(), InvoiceHeader.invoice_id.desc())
         .limit(limit)

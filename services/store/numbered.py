@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import money
 from services.errors import Fitting, SeveralFit
-from services.model import numbers
+from services.model import chunks, numbers
 from services.model.people import Person
 from services.store import exports, mirror, people
-from services.store.tables import Connection, Export, InvoiceHeader
+from services.store.tables import Client, Connection, Export, InvoiceHeader
 
 _MOST = 1000  # numbers that are compared with what was typed
+_AT_ONCE = 100  # typed numbers that one statement looks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +43,58 @@ async def meant(
     What was typed wins where it exists, and is returned where nothing fits. Only what this person
     may ask about is compared. Raises `SeveralFit`.
     """
-    if await is_known(session, connection, typed):
-        return typed
-    part = numbers.core(typed)
-    client_id = await people.only_client(session, connection, person) if person else None
-    listed = await _holding(session, connection, part, client_id) if part else {}
-    found = numbers.fitting(typed, listed)
+    [found] = (await each_meant(session, connection, [typed], person)).values()
+    return the_one(typed, found)
+
+
+def the_one(typed: str, found: Sequence[Fitting]) -> str:
+    """Return the only number that fits what was typed. Raises `SeveralFit`."""
     if len(found) > 1:
-        fitting = tuple(Fitting(each, listed[each]) for each in found[: numbers.MOST])
-        raise SeveralFit(numbers.spaced(typed), fitting)
-    return next(iter(found), typed)
+        raise SeveralFit(numbers.spaced(typed), tuple(found))
+    return found[0].number
+
+
+async def each_meant(
+    session: AsyncSession,
+    connection: Connection,
+    typed: Sequence[str],
+    person: Person | None = None,
+) -> dict[str, tuple[Fitting, ...]]:
+    """Return which numbers each of these may mean, by a few statements for all of them."""
+    there = await _existing(session, connection, typed)
+    found: dict[str, tuple[Fitting, ...]] = {each: (Fitting(each, ""),) for each in typed}
+    unknown = [each for each in found if mirror.folded(each) not in there and numbers.core(each)]
+    client_id = await people.only_client(session, connection, person) if person else None
+    for some in chunks(unknown, _AT_ONCE):
+        listed = await _holding(session, connection, some, client_id)
+        for each in some:
+            part = numbers.core(each)
+            holding = [number for number, (held, _) in listed.items() if part in held][:_MOST]
+            fitting = numbers.fitting(each, holding)[: numbers.MOST]
+            if fitting:
+                found[each] = tuple(Fitting(number, listed[number][1]()) for number in fitting)
+    return found
+
+
+async def list_ids(
+    session: AsyncSession, connection: Connection, typed: Sequence[str]
+) -> Sequence[int]:
+    """Return Paymo's ids of the invoices with these numbers, each once; of two, the newer's."""
+    exact: dict[str, int] = {}
+    known: dict[str, int] = {}
+    for some in chunks(typed, _AT_ONCE):
+        rows = await session.execute(
+            select(InvoiceHeader.number, InvoiceHeader.folded_number, InvoiceHeader.invoice_id)
+            .where(
+                InvoiceHeader.connection_id == connection.id,
+                InvoiceHeader.folded_number.in_({mirror.folded(each) for each in some}),
+            )
+            .order_by(InvoiceHeader.issued_on, InvoiceHeader.invoice_id)
+        )
+        for number, folded, invoice_id in rows:
+            exact[number] = known[folded] = invoice_id
+    found = (exact.get(each, known.get(mirror.folded(each))) for each in typed)
+    return list(dict.fromkeys(each for each in found if each is not None))
 
 
 async def mentioned(session: AsyncSession, connection: Connection, text: str) -> list[str]:
@@ -73,8 +117,39 @@ def _among(known: dict[str, str], words: Sequence[str]) -> list[str]:
 
 async def is_known(session: AsyncSession, connection: Connection, number: str) -> bool:
     """Say whether an invoice has this very number, in any case."""
-    found = await find(session, connection, number)
-    return found.header is not None or bool(found.exports)
+    return bool(await _existing(session, connection, [number]))
+
+
+async def _existing(
+    session: AsyncSession, connection: Connection, typed: Sequence[str]
+) -> set[str]:
+    """Return those of these numbers, folded, that an invoice has."""
+    found: set[str] = set()
+    for some in chunks(typed, _AT_ONCE):
+        wanted = {mirror.folded(each) for each in some}
+        found.update(
+            await session.scalars(
+                select(InvoiceHeader.folded_number).where(
+                    InvoiceHeader.connection_id == connection.id,
+                    InvoiceHeader.folded_number.in_(wanted),
+                )
+            )
+        )
+        former = await session.scalars(
+            select(Export.number).where(exports.of_pair(connection), _is_named(some))
+        )
+        found.update(mirror.folded(each) for each in former)
+    return found
+
+
+def _is_named(typed: Sequence[str]) -> ColumnElement[bool]:
+    """Compare an export's number with these, however they were typed."""
+    bare = [each.strip() for each in typed]
+    folded = [mirror.folded(each) for each in typed]
+    return or_(
+        Export.number.in_([*bare, *(each.removeprefix("#") for each in bare)]),
+        func.lower(Export.number).in_([*folded, *(f"#{each}" for each in folded)]),
+    )
 
 
 async def search(
@@ -91,41 +166,59 @@ async def search(
 
 
 async def _holding(
-    session: AsyncSession, connection: Connection, part: str, client_id: int | None
-) -> dict[str, str]:
-    """Return the numbers that hold this part, the newest first, with what is said of each."""
-    rows = await mirror.search_invoices(session, connection.id, part, _MOST, is_number=True)
+    session: AsyncSession, connection: Connection, typed: Sequence[str], client_id: int | None
+) -> dict[str, tuple[str, partial[str]]]:
+    """Return the numbers that hold a part of these: what is compared, and what is said of each."""
+    parts = dict.fromkeys(numbers.core(each) for each in typed)
+    most = _MOST * len(parts)
+    held = InvoiceHeader.folded_number
+    rows = await session.execute(
+        select(InvoiceHeader, func.coalesce(Client.name, ""))
+        .outerjoin(
+            Client,
+            (Client.connection_id == InvoiceHeader.connection_id)
+            & (Client.client_id == InvoiceHeader.client_id),
+        )
+        .where(
+            InvoiceHeader.connection_id == connection.id,
+            or_(*(held.contains(mirror.folded(each), autoescape=True) for each in parts)),
+        )
+        .order_by(InvoiceHeader.issued_on.desc(), InvoiceHeader.invoice_id.desc())
+        .limit(most)
+    )
     listed = {
-        header.number: f"{name} · "
-        + money.format_amount(header.total, header.currency, connection.country)
+        header.number: (header.folded_number, partial(_said, connection, header, name))
         for header, name in rows
         if client_id in {None, header.client_id}
     }
+    number = func.lower(Export.number)
     former = await session.scalars(
         select(Export)
         .where(
             exports.of_pair(connection),
-            func.lower(Export.number).contains(part, autoescape=True),
+            or_(*(number.contains(each, autoescape=True) for each in parts)),
         )
         .order_by(Export.id.desc())
-        .limit(_MOST)
+        .limit(most)
     )
     seen = [each for each in former if client_id in {None, each.client_id}]
-    return {each.number: each.client_name for each in seen} | listed
+    told = {each.number: (each.number.lower(), partial(str, each.client_name)) for each in seen}
+    return told | listed
+
+
+def _said(connection: Connection, header: InvoiceHeader, name: str) -> str:
+    return f"{name} · {money.format_amount(header.total, header.currency, connection.country)}"
 
 
 async def find(session: AsyncSession, connection: Connection, number: str) -> Numbered:
     """Return what is known under this number, however it was typed."""
     header = await mirror.find_header_by_number(session, connection.id, number)
-    text = mirror.folded(number)
-    typed = [number.strip(), number.strip().removeprefix("#")]
-    is_named = or_(Export.number.in_(typed), func.lower(Export.number).in_([text, f"#{text}"]))
     is_same = Export.paymo_invoice_id == (header.invoice_id if header else 0)
     found = await session.scalars(
         select(Export)
         .where(
             exports.of_pair(connection),
-            or_(is_named, is_same),
+            or_(_is_named([number]), is_same),
         )
         .order_by(Export.id.desc())
     )

@@ -11,7 +11,7 @@ from services.errors import AlreadyRequested, NotAccepted, ServiceError
 from services.matching.service import MatchChoice
 from services.model.export import BatchState, ExportState
 from services.store import batches, upkeep
-from tests.databases import SQLITE_ALONE
+from tests.databases import SQLITE_ALONE, overheard
 from tests.services.batching import (
     ended,
     export_all,
@@ -297,3 +297,49 @@ async def test_drafts_are_left_out_and_counted(bridge: Bridge) -> None:
     assert (form.count("ready"), form.drafts) == (2, 3)
     assert "Left out: 3 drafts." in drafts_text(form)
     assert (await table(bridge, "INV-1")).drafts == 0
+
+
+@pytest.mark.parametrize("number", ["OLD-90{:03}", "inv {}", "{}"])
+async def test_a_hundred_numbers_are_looked_up_by_as_many_statements_as_three(
+    bridge: Bridge, number: str
+) -> None:
+    """Known and unknown ones, since Slack gives three seconds for the table to open."""
+    invoices(bridge, 3)
+    await table(bridge)
+    opening: list[int] = []
+    reading: list[int] = []
+    for count in (3, 100):
+        with overheard(bridge.database) as heard:
+            typed = [number.format(each + 1) for each in range(count)]
+            form = await bridge.batches.open(ANNA, typed)
+        opening.append(len(heard))
+        await bridge.batches.attach_view(ANNA, form.batch_id, "V1")
+        with overheard(bridge.database) as heard:
+            await bridge.run()
+        reading.append(len(heard))
+        form = await bridge.batches.form(ANNA, form.batch_id)
+        known = [] if number.startswith("OLD") else ["INV-1", "INV-2", "INV-3"]
+        assert words(form) == ({"ready": known} if known else {})
+        assert len(form.unknown) == count - len(known)
+    assert opening[0] == opening[1]
+    assert abs(reading[0] - reading[1]) < 10, "clients and times of reading come between"
+
+
+async def test_four_hundred_numbers_take_a_handful_of_statements(bridge: Bridge) -> None:
+    with overheard(bridge.database) as heard:
+        await bridge.batches.open(ANNA, [f"OLD-{each}" for each in range(400)])
+    assert len(heard) <= 20
+
+
+async def test_of_two_invoices_with_one_number_the_newer_goes_unless_it_is_typed_as_the_other(
+    bridge: Bridge,
+) -> None:
+    invoices(bridge, 1)
+    company = bridge.paymo.company
+    owner = company.numbered("INV-1").client_id
+    more = {"tax": 15, "status": "sent", "issued": date(2026, 11, 28)}
+    company.add_invoice("inv-1", company.clients[owner], [("Work", "", 1, "7.00")], **more)
+    await table(bridge)
+
+    for typed, number in (("Inv-1", "inv-1"), ("INV-1", "INV-1"), ("#inv-1", "inv-1")):
+        assert words(await table(bridge, typed)) == {"ready": [number]}
