@@ -23,6 +23,9 @@ MOST = 100  # blocks of a modal or of Home
 MOST_OPTIONS = 100
 _LONGEST_VALUE = 150
 _LONGEST_BUTTON = 75
+# Hebrew, Arabic and their like; a name of theirs would turn around the amount behind it.
+_FROM_RIGHT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff]")
+_ISOLATE, _ENDED = "\u2068", "\u2069"
 _CUT_SHORT = re.compile(r"(&[a-z#0-9]*|<[^<>]*)\Z")
 _BLANK = "–"
 
@@ -73,8 +76,12 @@ def _plainly(part: str | wording.Fact) -> str:
 
 
 def one_line(text: str) -> str:
-    """Make outside text harmless, and keep it from breaking a list."""
-    return escape(" ".join(text.split())) or _BLANK
+    """Make outside text harmless, and keep it from breaking a list or turning it around."""
+    return _isolated(escape(" ".join(text.split())) or _BLANK)
+
+
+def _isolated(text: str) -> str:
+    return f"{_ISOLATE}{text}{_ENDED}" if _FROM_RIGHT.search(text) else text
 
 
 def amount(value: Decimal, currency: str, country: str) -> str:
@@ -99,10 +106,11 @@ def time_of(at: datetime) -> str:
 
 
 def shorten(text: str, longest: int) -> str:
-    """Cut by characters, never through an entity or a link."""
+    """Cut by characters, never through an entity or a link, nor what ends a name's direction."""
     if len(text) <= longest:
         return text
-    return _CUT_SHORT.sub("", text[: longest - 1]).rstrip() + "…"
+    end = f"…{_ENDED}" if text.startswith(_ISOLATE) else "…"
+    return _CUT_SHORT.sub("", text[: longest - len(end)]).rstrip() + end
 
 
 def plain(text: str, longest: int = LONGEST_TEXT) -> Block:
@@ -111,7 +119,8 @@ def plain(text: str, longest: int = LONGEST_TEXT) -> Block:
     Brackets are escaped all the same: no reader of the payload may take them for a mention.
     """
     harmless = wording.clean(text).replace("<", "&lt;").replace(">", "&gt;").strip() or _BLANK
-    return {"type": "plain_text", "text": shorten(harmless, longest), "emoji": True}
+    ordered = " · ".join(_isolated(each) for each in harmless.split(" · "))
+    return {"type": "plain_text", "text": shorten(ordered, longest), "emoji": True}
 
 
 def mrkdwn(text: str, longest: int = LONGEST_TEXT) -> Block:
@@ -154,16 +163,14 @@ def paragraphs(lines: Iterable[str]) -> list[Block]:
 
 def columns(pairs: Sequence[tuple[str, str]]) -> Block:
     """Return up to ten facts with their names, two a row."""
-    return {
-        "type": "section",
-        "fields": [mrkdwn(f"*{name}*\n{value or _BLANK}", 2000) for name, value in pairs[:10]],
-    }
+    fields = [mrkdwn(f"*{name}*\n{value or _BLANK}", 2000) for name, value in pairs[:10]]
+    return {"type": "section", "fields": fields}
 
 
 def cells(pairs: Iterable[tuple[str, str]]) -> Block:
     """Return up to five rows of two cells each."""
-    texts = [text for pair in pairs for text in pair]
-    return {"type": "section", "fields": [mrkdwn(text, 2000) for text in texts[:10]]}
+    fields = [mrkdwn(text, 2000) for pair in pairs for text in pair]
+    return {"type": "section", "fields": fields[:10]}
 
 
 def context(*texts: str) -> Block:
@@ -343,8 +350,7 @@ def number_input(name: str, value: str) -> Block:
 
 def date_field(name: str, label: str, chosen: date | None, hint: str) -> Block:
     """Return a field for a day, which tells of each choice and may stay empty."""
-    shown = chosen.isoformat() if chosen else ""
-    picker = _element("datepicker", name, "Choose a date", initial_date=shown)
+    picker = _element("datepicker", name, "Choose a date", initial_date=chosen and str(chosen))
     return input_block(picker, label, hint=hint, optional=True, tells=True)
 
 

@@ -150,6 +150,21 @@ async def test_on_the_whole_way_no_name_calls_anybody_or_becomes_a_link(walk: Wa
     assert json.dumps(walk.refused()) == "[]"
 
 
+CAFE = "\u0645\u0642\u0647\u0649 \u0627\u0644\u0645\u0646\u0627\u0631\u0629"  # Arabic
+TOWER = "\u05de\u05d2\u05d3\u05dc \u05d1\u05e2\u05f4\u05de"  # Hebrew
+
+
+@pytest.mark.parametrize("name", [CAFE, TOWER, f"Cafe {CAFE}"])
+def test_a_name_from_right_to_left_doesnt_turn_around_the_amount_behind_it(name: str) -> None:
+    """Slack would draw "18.40\u00a3 ,20.40\u00a3" before the name."""
+    alone = f"\u2068{name}\u2069"
+
+    assert f"INV-7 \u00b7 {blocks.one_line(name)} \u00b7 9" == f"INV-7 \u00b7 {alone} \u00b7 9"
+    assert blocks.plain(f"INV-7 \u00b7 {name} \u00b7 9")["text"] == f"INV-7 \u00b7 {alone} \u00b7 9"
+    assert blocks.shorten(blocks.one_line(name), 6) == f"\u2068{name[:3]}\u2026\u2069"
+    assert blocks.one_line("Acme") == "Acme"
+
+
 def test_a_moment_is_in_the_zone_of_whoever_reads_it() -> None:
     at = datetime(2026, 11, 5, 9, 30, tzinfo=UTC)
 
