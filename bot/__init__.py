@@ -9,6 +9,13 @@ if os.getpid() == 1:  # a container's first process ignores what it has no handl
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 
 
+# Python has None for what was closed at the start; the event loop ends itself over such a number.
+for name in ("stdin", "stdout", "stderr"):
+    if getattr(sys, name) is None:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        setattr(sys, name, os.fdopen(nowhere, "r" if name == "stdin" else "w"))
+
+
 def _load_without(unwanted: str, name: str) -> None:
     """Load a library as if a module that it could use weren't installed."""
     if not {unwanted, name} & sys.modules.keys():

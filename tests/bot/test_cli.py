@@ -1,7 +1,9 @@
 """The command line, as processes."""
 
+import asyncio
 import re
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from sandbox.paymo import PaymoWorld
 from sandbox.serving import Served
 from sandbox.slack import SlackWorld
 from sandbox.xero import XeroWorld
-from tests.bot.program import NEEDED, run
+from tests.bot.program import NEEDED, environment, run
 from tests.databases import KEY
 
 
@@ -198,6 +200,18 @@ async def test_a_look_with_nothing_connected_says_so(tmp_path: Path, sqlite_url:
     ended = await run(tmp_path, "sync", "--once", **{**NEEDED, "DATABASE_URL": sqlite_url})
 
     assert (ended.status, ended.out) == (0, "Nothing is connected yet.\n")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
+async def test_a_command_runs_with_its_input_and_outputs_closed(
+    tmp_path: Path, sqlite_url: str, closed: str
+) -> None:
+    """As some schedulers start it."""
+    shell = f'exec "{sys.executable}" -m bot.cli sync --once {closed}'
+    settings = environment(**NEEDED, DATABASE_URL=sqlite_url)
+    process = await asyncio.create_subprocess_exec("sh", "-c", shell, cwd=tmp_path, env=settings)
+
+    assert await process.wait() == 0
 
 
 async def test_a_workspace_is_chosen_for_one_look_only(tmp_path: Path) -> None:
