@@ -162,9 +162,9 @@ def _credentials(command: Callable[..., None]) -> Callable[..., None]:
 def init(*, socket_mode: bool | None, **options: str) -> None:
     """Write .env and manifest.yml here: ask for missing values, or take them from options.
 
-    It makes the encryption key, and tries the values at Slack and Xero. Values set here or in the
-    environment stay. Exit status: 0 if ready to serve, 1 if something is missing or refused, 2 if
-    something is malformed.
+    It makes the encryption key, and tries the database, and the rest at Slack and Xero. Values set
+    here or in the environment stay. Exit status: 0 if ready to serve, 1 if something is missing or
+    refused, 2 if something is malformed.
     """
     given = {name.upper(): each.strip() for name, each in options.items() if each.strip()}
     try:

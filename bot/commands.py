@@ -26,7 +26,7 @@ from services.errors import ServiceError
 from services.lifecycle.export import judge_again
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
-from services.model.wording import has_facts
+from services.model.wording import counted, has_facts
 from services.reconcile.relinking import Relinking
 from services.store import access, connections, schedules, workspaces
 from services.store.engine import CannotOpen, Session, connect, rotate
@@ -102,14 +102,15 @@ class Commands:
         raise click.exceptions.Exit(0 if is_well else 1)
 
     def try_credentials(self) -> bool:
-        """Try the credentials at Slack and Xero, print how, and return whether all fit."""
+        """Try the database, Slack and Xero, print how it went, and return whether all fit."""
         found = _run(_examine(self.settings, _say, only=doctor.CREDENTIALS))
         return _is_well(found)
 
     def rotate_keys(self) -> None:
         """Encrypt every secret again with the newest key."""
         count = _run(_rotate_keys(self.settings))
-        click.echo(f"{count} secrets are encrypted with the newest key. The older keys can go.")
+        are = f"{counted(count, 'secret')} {'is' if count == 1 else 'are'}"
+        click.echo(f"{are} encrypted with the newest key. The older keys can go.")
 
     def export_data(self, workspace: str) -> None:
         """Print all data about a workspace as one JSON object."""

@@ -31,7 +31,8 @@ _NOT_A_TOKEN = "doctor"  # noqa: S105 - the point is that nobody accepts it
 _NETWORK = "Check the network and its proxies."
 _NOWHERE = "sqlite+aiosqlite://"  # in memory
 _MIGRATE = "Run paymo-xero migrate, or start paymo-xero serve, which does it."
-CREDENTIALS = frozenset({"encryption_keys", "Slack", "Xero"})  # the checks that try what was given
+# The checks that try what was given.
+CREDENTIALS = frozenset({"database", "encryption_keys", "Slack", "Xero"})
 ANOTHER_KEY = (
     "some secrets were encrypted with a key that ENCRYPTION_KEYS doesn't hold",
     "Put that key back at the end of the list.",

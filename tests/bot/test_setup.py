@@ -94,7 +94,7 @@ async def test_one_command_with_flags_prepares_socket_mode(
 ) -> None:
     ended = await run(tmp_path, "init", *socket_flags(world), **places(world))
 
-    assert (ended.status, ended.out.count("ok  "), ended.err) == (0, 3, "")
+    assert (ended.status, ended.out.count("ok  "), ended.err) == (0, 4, "")
     assert "Next: run paymo-xero serve" in ended.out
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
     assert Fernet(written(tmp_path)["ENCRYPTION_KEYS"])
@@ -103,6 +103,18 @@ async def test_one_command_with_flags_prepares_socket_mode(
     assert manifest(tmp_path)["settings"]["socket_mode_enabled"] is True
     assert "example.com" not in (tmp_path / "manifest.yml").read_text(encoding="utf-8")
     assert set(names(tmp_path)) == {".env", "manifest.yml"}
+
+
+async def test_a_database_that_does_not_answer_is_told_before_the_first_start(
+    tmp_path: Path, world: dict[str, str]
+) -> None:
+    url = "postgresql://me:hunter2@127.0.0.1:1/name"
+    ended = await run(tmp_path, "init", *socket_flags(world, database_url=url), **places(world))
+
+    assert ended.status == 1
+    assert "FAIL  database: DATABASE_URL cannot be opened" in ended.out
+    assert "Next: correct what was refused in .env" in ended.out
+    assert "hunter2" not in ended.out + ended.err
 
 
 async def test_in_a_checkout_the_template_stays_as_it_is(
