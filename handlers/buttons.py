@@ -187,9 +187,14 @@ def carried(wanted: list[str]) -> str:
 
 
 def going_on(button: Block, body: Body) -> Block:
-    """Have a button go on with all that was typed, or with the message; {} where it's too long."""
+    """Have a button go on with all that was typed, or with the message.
+
+    Where that's too long for a button, only one that carries what it's about is left; else {}.
+    """
     kind, what, *_ = asked = wanted(body)
     if kind == "action" or not what:
         return button
     value = carried(asked)
-    return {**button, "action_id": names.WHICH, "value": value} if value else {}
+    if not value:
+        return button if button.get("value") else {}
+    return {**button, "action_id": names.WHICH, "value": value}

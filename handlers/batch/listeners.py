@@ -27,7 +27,12 @@ class BatchListeners:
 
     async def open(self, request: SlackRequest, numbers: Sequence[str] = ()) -> None:
         """Open the table of the invoices with these numbers, or of all that are not exported."""
-        await self._open(request, await self.service.open(request.person, numbers))
+        batch_id = None if numbers else key_in(request.value)
+        if batch_id is None:
+            form = await self.service.open(request.person, numbers)
+        else:  # a table that Slack didn't open
+            form = await self.service.form(request.person, batch_id)
+        await self._open(request, form)
 
     async def fix_failed(self, request: SlackRequest) -> None:
         """Open the table of the invoices that failed; in their report's place, if that is open."""
@@ -139,7 +144,7 @@ class BatchListeners:
         await self.service.attach_view(request.person, form.batch_id, view_id)
 
     async def _open(self, request: SlackRequest, form: BatchForm) -> None:
-        again = blocks.button("Export Invoices", names.EXPORT_ALL, style="primary")
+        again = blocks.button("Export Invoices", names.EXPORT_ALL, form.batch_id, style="primary")
         if form.since:
             again = check_button()
         if view_id := await reply.open_view(request, batch_view(form), again=again):

@@ -95,10 +95,33 @@ def offers(found: Sequence[Message]) -> list[Message]:
     return [each for each in found if "couldn't open the form" in each.text]
 
 
-async def test_what_is_too_long_for_a_button_is_not_made_everything(walk: Walk) -> None:
+async def test_numbers_too_long_for_a_button_are_kept_for_it(walk: Walk) -> None:
+    """Neither are they lost, nor does the button open everything instead."""
+    slack = walk.town.slack
     await walk.connect()
-    walk.town.slack.refuse("views.open", "expired_trigger_id")
-    await walk.type("export " + " ".join(f"INV-{nth}" for nth in range(1, 400)))
+    await walk.export("INV-6")
+    await walk.close()
+    slack.refuse("views.open", "expired_trigger_id")
+    await walk.type("export INV-1, INV-3, " + " ".join(f"OLD-{nth}" for nth in range(400)))
+    offer = await walk.ephemeral("Slack couldn't open the form. Press the button to try again.")
+    await slack.press("Anna", offer, names.EXPORT_ALL)
+    await walk.modal("export_all")
+    view = await walk.modal_saying("Ready")
+
+    assert [n for n in (f"INV-{nth}" for nth in range(1, 7)) if n in str(view.payload)] == [
+        "INV-1",
+        "INV-3",
+    ]
+
+
+async def test_a_message_too_long_for_a_button_is_not_made_everything(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.export("INV-6")
+    await walk.close()
+    slack.refuse("views.open", "expired_trigger_id")
+    said = slack.say("Ben", "invoices", "INV-1 " + "and a great many words " * 100)
+    await slack.use_on("Anna", said, "export_from_message")
 
     offer = await walk.ephemeral("Slack couldn't open the form. Try again in a moment.")
     assert "button" not in str(offer.blocks)
