@@ -37,7 +37,8 @@ async def list_needing(session: AsyncSession, connection: Connection) -> Sequenc
     """Return exports that wait for a person, the newest first; of an invoice only the last one."""
     newer = aliased(Export)
     is_old = exists().where(
-        newer.connection_id == Export.connection_id,
+        newer.paymo_company_id == Export.paymo_company_id,
+        newer.tenant_id == Export.tenant_id,
         newer.paymo_invoice_id == Export.paymo_invoice_id,
         newer.id > Export.id,
     )
@@ -94,6 +95,7 @@ async def list_paid(session: AsyncSession, connection: Connection, limit: int) -
     """Return what was paid in full last, the newest first."""
     newest = (
         select(Payment.export_id, func.max(Payment.seen_at).label("at"))
+        .where(Payment.connection_id == connection.id)
         .group_by(Payment.export_id)
         .subquery()
     )

@@ -102,6 +102,27 @@ async def test_an_index_leads_to_what_is_asked_again_and_again(database_url: str
     assert [plan for plan in plans.values() if "Seq Scan" in plan or "SCAN exports" in plan] == []
 
 
+async def test_work_lists_read_no_more_of_the_history_than_they_show(database_url: str) -> None:
+    """Home asks both whenever it is drawn: one looks each invoice up, one reads its own payments.
+
+    With no such index, what needs somebody was looked for among all exports once for each of them.
+    """
+    database = open_database(database_url)
+    connection = await connected(database)
+    await fill(database, connection)
+    with overheard(database) as heard:
+        async with database.sessions() as session:
+            await worklists.list_needing(session, connection)
+            await worklists.list_paid(session, connection, 5)
+    needing, paid = [await plan_of(database, *each) for each in heard if "FROM" in each[0]]
+    await database.close()
+
+    assert "tenant_id" in needing
+    assert "paymo_invoice_id" in needing
+    # Here one connection has all the payments, so that PostgreSQL reads the table as it is.
+    assert database.is_postgres or "ix_payments_connection_id" in paid
+
+
 async def test_counting_what_is_left_undone_reads_that_alone(database_url: str) -> None:
     database = open_database(database_url)
     connection = await connected(database)
