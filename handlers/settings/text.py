@@ -63,7 +63,8 @@ APPROVE_HINT = (
 UNTAXED_HINT = "Xero has several 0% rates. Lines that have no tax in Paymo get this one."
 ONE_MORE = (
     "✅ The settings are saved. To attach the PDF, the app needs one more permission in Xero. "
-    "Press *Connect Xero* and allow it for {organisation}. Until then, invoices go without it."
+    "Press *Connect Xero* and allow it for the same organisation. Until then, invoices go without "
+    "it."
 )
 
 

@@ -54,8 +54,8 @@ def asked_buttons(facts: Body) -> list[Block]:
 def one_more_view(link: str) -> Block:
     """Say what Xero has to allow, with the link to its consent."""
     button = blocks.link_button("Connect Xero", names.CONNECT_XERO, link, style="primary")
-    said = ONE_MORE.format(organisation="the same organisation")
-    return blocks.modal(names.SETTINGS, TITLE, [blocks.section(said), *blocks.actions([button])])
+    drawn = [blocks.section(ONE_MORE), *blocks.actions([button])]
+    return blocks.modal(names.SETTINGS, TITLE, drawn)
 
 
 def _auto_export(form: SettingsForm) -> Block:

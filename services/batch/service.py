@@ -389,7 +389,7 @@ class BatchStep(Step[Batch]):
                 problem = next((each.reason for each in waiting if each.reason), "")
                 await lifecycle.put_off(session, batch, due_at, problem)
             else:
-                await lifecycle.finish(session, batch, now)
+                await lifecycle.finish(session, batch)
                 await batches.forget_invoices(session, batch.id)
                 await tell_ended(session, connection, batch, now)
                 await courtesies.ask_for_batch(session, connection, batch.id, now)

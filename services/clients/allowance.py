@@ -29,8 +29,6 @@ class Allowance:
 
     day_left: int | None = None
     day_most: int | None = None  # the most that was ever left: the day's allowance, or less
-    minute_left: int | None = None
-    app_minute_left: int | None = None
     windows: tuple[Window, ...] = ()  # Paymo's only limits; several may apply at once
     spans: tuple[timedelta, ...] = ()
 
@@ -40,10 +38,7 @@ class Allowance:
         said = {name: text for name, text in headers.items() if name in _TELLING}
         if not said:
             return
-        for name, header in _COUNTS.items():
-            count = _smallest(said.get(header, ""))
-            if count is not None:
-                setattr(self, name, count)
+        self.day_left = _smallest(said.get(_DAY, ""), self.day_left)
         self.day_most = max((each for each in (self.day_most, self.day_left) if each), default=None)
         self._read_windows(said)
 
@@ -88,18 +83,14 @@ class Allowance:
         return self.day_left is None or self.day_left >= half
 
 
-_COUNTS = {
-    "day_left": "x-daylimit-remaining",
-    "minute_left": "x-minlimit-remaining",
-    "app_minute_left": "x-appminlimit-remaining",
-}
+_DAY = "x-daylimit-remaining"
 _LEFT, _SPANS = "x-ratelimit-remaining", "x-ratelimit-decay-period"
-_TELLING = frozenset({*_COUNTS.values(), _LEFT, _SPANS})
+_TELLING = frozenset({_DAY, _LEFT, _SPANS})
 
 
-def _smallest(text: str) -> int | None:
+def _smallest(text: str, former: int | None) -> int | None:
     """Several limits may apply at once, as a comma list; the tightest one counts."""
-    return min(_numbers(text), default=None)
+    return min(_numbers(text), default=former)
 
 
 def largest(text: str) -> int | None:

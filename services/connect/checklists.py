@@ -195,7 +195,6 @@ def organisation_of(connection: Connection) -> Organisation | None:
         name=connection.organisation_name,
         country=connection.country,
         currency=connection.base_currency,
-        short_code=connection.short_code,
         is_demo=connection.is_demo,
     )
 

@@ -130,7 +130,6 @@ class XeroPages:
 
     async def _store(self, tokens: TokenSet, asked: str) -> int:
         grant = Grant(
-            auth_event_id=auth_event_id(tokens.access_token),
             xero_user_id=xero_user_id(tokens.access_token),
             access_token=tokens.access_token,
             refresh_token=tokens.refresh_token,
@@ -237,7 +236,6 @@ def _shown(tenant_id: str, found: XeroOrganisation) -> Organisation:
         name=found.name,
         country=found.country_code,
         currency=found.base_currency,
-        short_code=found.short_code,
         is_demo=found.is_demo_company,
     )
 

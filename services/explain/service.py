@@ -49,7 +49,6 @@ class Explanation:
 
     number: str
     client_name: str
-    organisation: str
     export: Finding
     findings: tuple[Finding, ...]  # everything else
     checks: tuple[Check, ...]
@@ -149,7 +148,6 @@ class ExplainService:
         return Explanation(
             number=header.number if header else export.number if export else "",
             client_name=await _client_name(session, connection, found),
-            organisation=connection.organisation_name or "Xero",
             export=findings.exported(export, len(found.exports), connection),
             findings=(
                 findings.in_paymo(header, connection),

@@ -77,7 +77,6 @@ class AccessAsked:
 class WorkList:
     """The first few of each kind, and how many there are."""
 
-    connection_id: int = 0
     needs: tuple[Line, ...] = ()
     needs_count: int = 0
     asked: tuple[AccessAsked, ...] = ()  # for the owner
@@ -102,7 +101,6 @@ async def load(
     requests = await access.list_open(session, connection.id) if role is Role.OWNER else ()
     overdue = await worklists.list_overdue(session, connection, day_in(connection.time_zone, now))
     return WorkList(
-        connection_id=connection.id,
         needs=tuple(needs[:_MOST]),
         needs_count=len(needs),
         asked=tuple(AccessAsked(each.id, each.user_id, each.role) for each in requests[:_MOST]),

@@ -208,15 +208,8 @@ def _days(case: Case, checks: tuple[Check, ...]) -> dict[str, date | None]:
 
 
 def _picture(case: Case) -> InvoicePicture | None:
-    account, contact = case.account, case.ledger.contact
-    contact_name = contact.name if contact else case.invoice.client_name
     try:
-        picture = picture_of(
-            case.invoice,
-            contact_name=contact_name if case.choice.contact_id else "",
-            account_name=account.title if account else "",
-            country=case.ledger.country,
-        )
+        picture = picture_of(case.invoice, case.ledger.country)
     except ServiceError:
         return None  # the check of the figures says why
     return replace(picture, issued_on=case.issued_on, due_on=case.due_on)

@@ -38,10 +38,7 @@ _STOPPED = (
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What came of an export, for the person who asked.
-
-    `cures` names what can help, such as `retry`, `as_draft` or `link_existing`.
-    """
+    """What came of an export, for the person who asked."""
 
     export_id: int
     state: ExportState
@@ -56,7 +53,6 @@ class ExportResult:
     xero_total: Decimal | None
     xero_status: str
     xero_invoice_id: str
-    tenant_id: str
     xero_url: str
     paymo_url: str
     reason: str
@@ -319,7 +315,6 @@ def _result_of(export: Export, connection: Connection, links: Links) -> ExportRe
         xero_total=export.xero_total,
         xero_status=export.xero_status,
         xero_invoice_id=export.xero_invoice_id or "",
-        tenant_id=export.tenant_id,
         xero_url=links.xero(connection.short_code, export.xero_invoice_id),
         paymo_url=links.paymo(export.paymo_invoice_id),
         reason=situated(export.reason, connection.country),

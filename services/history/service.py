@@ -47,7 +47,6 @@ class Done:
 class History:
     """The newest acts of a connection, or of one of its invoices, and how many there are."""
 
-    company: str
     organisation: str
     number: str  # as Paymo has it; "" where it is about everything
     total: int
@@ -86,7 +85,6 @@ class HistoryService:
             ids = [each.id for each in exports] if exports is not None else None
             rows = await audit.list_newest(session, connection.id, export_ids=ids, limit=limit)
             return History(
-                company=connection.paymo_company_name or "Paymo",
                 organisation=connection.organisation_name or "Xero",
                 number=exports[0].number if exports else "",
                 total=await audit.count(session, connection.id, export_ids=ids),

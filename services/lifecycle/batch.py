@@ -18,8 +18,6 @@ class BatchColumns(TypedDict, total=False):
     due_at: datetime | None
     tries: int
     problem: str
-    started_at: datetime | None
-    finished_at: datetime | None
 
 
 machine = Machine("batch", Batch, Batch.state, BatchColumns)
@@ -58,13 +56,13 @@ def show_table(_batch: Batch, numbers: Sequence[str]) -> BatchColumns:
 @machine.press([BatchState.READY], BatchState.RUNNING, grows=[Batch.fence])
 def start(_batch: Batch, now: datetime) -> BatchColumns:
     """Go from the table to the exporting; of two presses, one does it."""
-    return {"started_at": now, "due_at": now, "tries": 0, "problem": ""}
+    return {"due_at": now, "tries": 0, "problem": ""}
 
 
 @machine.arrow([BatchState.READING, BatchState.RUNNING], BatchState.DONE)
-def finish(_batch: Batch, now: datetime) -> BatchColumns:
+def finish(_batch: Batch) -> BatchColumns:
     """End it once every invoice has its outcome, or its connection has ended."""
-    return {"finished_at": now, "due_at": None, "problem": ""}
+    return {"due_at": None, "problem": ""}
 
 
 @machine.note

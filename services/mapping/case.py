@@ -205,9 +205,7 @@ def _new_line(line: XeroLine, target: Target) -> NewLine:
     )
 
 
-def picture_of(
-    invoice: Invoice, *, contact_name: str, account_name: str, country: str
-) -> InvoicePicture:
+def picture_of(invoice: Invoice, country: str) -> InvoicePicture:
     """The invoice as Xero will show it. Raises when its figures do not add up."""
     figures = invoice.figures
     lines = tuple(
@@ -222,10 +220,6 @@ def picture_of(
     )
     sub_total, tax_total, total = money.expected_totals(figures)
     return InvoicePicture(
-        number=invoice.number,
-        client_name=invoice.client_name,
-        contact_name=contact_name,
-        account_name=account_name,
         currency=money.currency_code(invoice.currency),
         country=country,
         issued_on=invoice.issued_on,

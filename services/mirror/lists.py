@@ -98,7 +98,6 @@ def client_row(client: Client) -> dict[str, Any]:
         "name": client.name,
         "email": client.email or "",
         "tax_number": client.fiscal_information or "",
-        "details": {},
         "is_active": client.active,
     }
 

@@ -40,5 +40,4 @@ class Organisation:
     name: str
     country: str
     currency: str
-    short_code: str
     is_demo: bool

@@ -141,7 +141,6 @@ class KnownAccount(Protocol):
 
     account_id: str
     code: str
-    name: str
     tax_type: str
     is_usable: bool
     is_liability: bool

@@ -78,10 +78,6 @@ class InvoiceLine:
 class InvoicePicture:
     """One invoice as Xero will show it, before or after the export."""
 
-    number: str  # as Paymo has it, whatever its length
-    client_name: str
-    contact_name: str
-    account_name: str
     currency: str
     country: str  # of the organisation
     issued_on: date

@@ -38,7 +38,6 @@ class Judge:
         return Report(
             organisation=self.connection.organisation_name or "Xero",
             company=self.connection.paymo_company_name or "Paymo",
-            country=self.connection.country,
             month=month.key,
             label=month.label,
             at=at,

@@ -159,7 +159,6 @@ class Report:
 
     organisation: str
     company: str
-    country: str
     month: str  # "2026-11", or "all"
     label: str  # "November 2026"
     at: datetime

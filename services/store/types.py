@@ -183,6 +183,6 @@ class Traced:
 
 
 class Sends:
-    """A row about which a remote system is written to (services.store.leaving)."""
+    """A row about which a remote system is written to (services.store.leases)."""
 
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: nothing is unanswered

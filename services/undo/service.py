@@ -46,7 +46,6 @@ class Undoable:
     export_id: int
     number: str
     client_name: str
-    organisation: str
     connection_id: int
 
 
@@ -72,8 +71,7 @@ class UndoService:
                 )
             if why := await _why_not(session, export, connection):
                 raise AlreadyRequested(why)
-        name = connection.organisation_name
-        return Undoable(export.id, export.number, export.client_name, name, connection.id)
+        return Undoable(export.id, export.number, export.client_name, connection.id)
 
     async def undo(self, person: Person, export_id: int, reply_to: ReplyTarget) -> str:
         """Queue the undoing of an export; return a sentence to show at once."""

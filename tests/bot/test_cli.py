@@ -129,8 +129,8 @@ def keep_tokens(sqlite_url: str) -> Path:
     with sqlite3.connect(file) as connection:
         connection.execute(
             "INSERT INTO xero_grants"
-            " (xero_user_id, auth_event_id, scopes, access_token, refresh_token, expires_at,"
-            " version, is_dead) VALUES ('', '', '', ?, ?, '2026-01-01 00:00:00', 1, 0)",
+            " (xero_user_id, scopes, access_token, refresh_token, expires_at,"
+            " version, is_dead) VALUES ('', '', ?, ?, '2026-01-01 00:00:00', 1, 0)",
             (old, old),
         )
     connection.close()

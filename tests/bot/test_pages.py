@@ -34,7 +34,6 @@ async def test_whoever_follows_a_link_finds_a_page(town: Town, path: str, words:
 PERSONAL = {
     "email": "e-mail",
     "tax_number": "tax number",
-    "details": "address",
     "client_name": "client name",
     "contact_name": "contact name",
     "user_id": "slack id",

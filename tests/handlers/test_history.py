@@ -39,7 +39,7 @@ def done(what: str = "exported", **changes: Any) -> Done:
 
 
 def history(*audit: Done, **changes: Any) -> History:
-    return replace(History("Maple Studio", "Maple Books", "", len(audit), audit), **changes)
+    return replace(History("Maple Books", "", len(audit), audit), **changes)
 
 
 def explanation(name: str, **changes: Any) -> Explanation:
@@ -47,7 +47,6 @@ def explanation(name: str, **changes: Any) -> Explanation:
     made = Explanation(
         number=name,
         client_name=name,
-        organisation=name,
         export=finding,
         findings=(finding,) * 30,
         checks=(Check("tax", Colour.RED, name * 2),) * 20,
@@ -116,7 +115,7 @@ def test_every_deed_in_the_code_has_a_sentence() -> None:
 def test_slack_takes_every_sentence_and_nobody_is_called(name: str, what: str) -> None:
     values = {name: name, "total": name, "exporters": ["UANNA", name], "channel_id": "C1"}
     act = done(what, number=name, before={name: "x", "total": 1}, after=values)
-    made = history(*[act] * 20, organisation=name, company=name, number=name, total=99)
+    made = history(*[act] * 20, organisation=name, number=name, total=99)
 
     judge_message(history_text(made), shown(history_blocks(made)))
     assert "{" not in sentence_of(done(what), history())

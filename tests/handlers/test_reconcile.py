@@ -50,9 +50,7 @@ def row(outcome: Outcome, name: str = "INV-7", **changes: Any) -> Row:
 
 def report(*rows: Row, **changes: Any) -> Report:
     name = "Maple Books"
-    made = Report(
-        name, "Maple Studio", "NZ", "2026-02", "February 2026", samples.NOW, rows, others=0
-    )
+    made = Report(name, "Maple Studio", "2026-02", "February 2026", samples.NOW, rows, others=0)
     return replace(made, **changes)
 
 

@@ -81,7 +81,6 @@ def paymo_figures(
         tax=rates.tax,
         tax2=rates.tax2,
         tax_on_tax=rates.tax_on_tax,
-        discount=rates.discount,
     )
 
 

@@ -63,7 +63,6 @@ class Grant(Base):
     __tablename__ = "xero_grants"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    auth_event_id: Mapped[str] = mapped_column(String(64), default="")
     xero_user_id: Mapped[str] = mapped_column(String(64), default="")  # who gave the consent
     access_token: Mapped[str] = mapped_column(Secret)
     refresh_token: Mapped[str] = mapped_column(Secret)

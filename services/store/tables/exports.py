@@ -96,7 +96,6 @@ class Export(Traced, Leased, Sends, Base):
     total: Mapped[Decimal | None] = mapped_column(Money)  # as Paymo states it
     invoice: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # Paymo's, until it is exported
     seen_updated_on: Mapped[datetime | None] = mapped_column(UtcDateTime)  # what was previewed
-    permalink: Mapped[str] = mapped_column(String(500), default="")
 
     xero_invoice_id: Mapped[str | None] = mapped_column(String(64), index=True)
     xero_number: Mapped[str] = mapped_column(String(255), default="")
@@ -231,8 +230,6 @@ class Batch(Traced, Leased, Base):
     page: Mapped[int | None]  # of the table that is shown; None for the overview
     revision: Mapped[int] = mapped_column(default=0)  # grows when the boxes are drawn anew
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class BatchRow(Base):

@@ -2,9 +2,8 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.store.types import PAYMO_ID, Base, Money, UtcDateTime
@@ -85,7 +84,6 @@ class Client(Base):
     folded_name: Mapped[str] = mapped_column(String(255))  # for searching, like a contact's
     email: Mapped[str] = mapped_column(String(255), default="")
     tax_number: Mapped[str] = mapped_column(String(255), default="")
-    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # address, phone
     is_active: Mapped[bool] = mapped_column(default=True)
 
 

@@ -45,7 +45,7 @@ def contact(contact_id: str, name: str, **values: Any) -> dict[str, Any]:
 
 def client(client_id: int, name: str, **values: Any) -> dict[str, Any]:
     """Return a client as Paymo lists it."""
-    usual = {"email": "", "tax_number": "", "details": {}, "is_active": True}
+    usual = {"email": "", "tax_number": "", "is_active": True}
     return {"client_id": client_id, "name": name, **usual, **values}
 
 
