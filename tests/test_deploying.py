@@ -4,6 +4,8 @@ import asyncio
 import configparser
 import re
 import shutil
+import stat
+import subprocess
 import sys
 from asyncio.subprocess import PIPE, STDOUT
 from dataclasses import fields
@@ -80,8 +82,18 @@ def test_compose_gives_the_program_every_secret_as_a_file_that_it_mounts() -> No
     assert {name for name in given if name not in FILES} <= set(sample()) - SECRETS
     assert mounted | set(database["secrets"]) == set(compose["secrets"])
     assert compose["secrets"] == {name: {"file": f"secrets/{name}"} for name in compose["secrets"]}
-    touched = re.findall(r"[a-z_]+", read("compose.yaml").split("touch ", 1)[1].split(")", 1)[0])
-    assert set(touched) == set(compose["secrets"])
+
+
+def test_the_commands_of_compose_make_files_that_the_program_can_read_and_others_cannot(
+    tmp_path: Path,
+) -> None:
+    """Also where new files are their owner's alone: the program is somebody else in there."""
+    head = read("compose.yaml").split("install -d", 1)[1].split("\n# Fill in", 1)[0]
+    script = f"umask 077; install -d{head.replace(chr(10) + '#', chr(10))}"
+    subprocess.run(["sh", "-euc", script], cwd=tmp_path, check=True)  # noqa: S603, S607 - ours
+    made = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.rglob("*")}
+
+    assert made == {"secrets": 0o700, **dict.fromkeys(composed()["secrets"], 0o644)}
 
 
 def test_compose_lets_the_program_write_nowhere_and_gives_it_time_to_stop() -> None:
