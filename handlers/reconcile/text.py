@@ -67,7 +67,7 @@ def report_text(report: Report) -> str:
     """Sum a comparison up: everything agrees, or how much does not."""
     when = blocks.time_of(report.at)
     if not report.rows:
-        return f"✅ *{report.label}:* no invoices on either side at {when}."
+        return f"✅ *{_months(report)}:* no invoices on either side at {when}."
     said = _agreeing(report, when) if report.is_fine else _differing(report, when)
     if report.others:
         some = counted(report.others, "other sales invoice")
@@ -76,12 +76,19 @@ def report_text(report: Report) -> str:
     return said
 
 
+def _months(report: Report) -> str:
+    return report.label[:1].upper() + report.label[1:]
+
+
 def _agreeing(report: Report, when: str) -> str:
+    title = f"✅ *{_months(report)}:*"
     if not report.compared:
-        return f"✅ *{report.label}:* nothing to compare at {when}."
-    decided = report.count(Outcome.DECIDED)
-    but = f", {decided} of them with a difference that somebody accepted" if decided else ""
-    return f"✅ *{report.label}:* all {report.compared} agree at {when}{but}."
+        return f"{title} nothing to compare at {when}."
+    is_one, decided = report.compared == 1, report.count(Outcome.DECIDED)
+    some = "" if is_one else f"{decided} of them "
+    but = f", {some}with a difference that somebody accepted" if decided else ""
+    every = "the only invoice agrees" if is_one else f"all {report.compared} agree"
+    return f"{title} {every} at {when}{but}."
 
 
 def _differing(report: Report, when: str) -> str:
@@ -93,8 +100,9 @@ def _differing(report: Report, when: str) -> str:
         (report.count(Outcome.ODD), "can't be read", "can't be read"),
     ]
     told = [f"{count} {one if count == 1 else many}" for count, many, one in found if count]
-    agreeing = f"{report.agreeing} of {report.compared} agree; " if report.compared else ""
-    return f"⚠️ *{report.label}* at {when}: {agreeing}{', '.join(told)}."
+    agree = "agrees" if report.compared == 1 else "agree"
+    agreeing = f"{report.agreeing} of {report.compared} {agree}; " if report.compared else ""
+    return f"⚠️ *{_months(report)}* at {when}: {agreeing}{', '.join(told)}."
 
 
 def finding_text(finding: Mismatch) -> str:

@@ -37,16 +37,16 @@ async def walk(walk: Walk) -> AsyncIterator[Walk]:
 async def test_what_is_missing_is_one_press_from_its_form(walk: Walk) -> None:
     await walk.export("INV-1")
     await walk.type("reconcile")
-    agreed = text_in((await walk.modal_saying("all 1 agree at ")).payload)
+    agreed = text_in((await walk.modal_saying("the only invoice agrees at ")).payload)
     assert "You'll get a file with all of them." in agreed
     assert "⏳" not in agreed
     await walk.close()
     walk.company.set_status(walk.in_paymo("INV-2").id, "sent")
 
     await walk.type("reconcile this")
-    told = await walk.ephemeral("1 of 1 agree; 1 is only in Paymo.")
+    told = await walk.ephemeral("1 of 1 agrees; 1 is only in Paymo.")
     summed = text_in((await walk.modal_saying("Close this to see each invoice.")).payload)
-    assert "1 of 1 agree; 1 is only in Paymo." in summed
+    assert "1 of 1 agrees; 1 is only in Paymo." in summed
     assert "⏳" not in summed + " ".join(
         text_in(each.blocks) for each in walk.town.slack.ephemerals("Anna")
     )
@@ -151,7 +151,7 @@ async def test_the_months_digest_is_told_with_ids_alone_and_leads_to_the_compari
     (file,) = await walk.town.slack.wait_for(lambda: files_of(walk))
     assert file.name == f"paymo-xero-{today:%Y-%m}.csv"
     await walk.town.slack.press("Anna", told, "reconcile")
-    await walk.modal_saying("all 1 agree at ")
+    await walk.modal_saying("the only invoice agrees at ")
 
     assert "*Differences:* the one " in told.text
     assert "*Overdue:* nothing" in told.text
