@@ -21,6 +21,7 @@ from handlers.notices.subscribed import (
     ASK,
     INVITE,
     NO_AMOUNT,
+    NO_CHANNEL,
     STILL_PAUSED,
     ended_text,
     has_text,
@@ -201,6 +202,9 @@ class NoticeListeners:
             await reply.tell(request, ALONE)
             return
         channel_id = request.person_in_channel.channel_id
+        if channel_id[:1] in _NOT_A_CHANNEL:
+            await reply.tell(request, NO_CHANNEL)
+            return
         removed = await self.service.unsubscribe(request.person, channel_id)
         await reply.tell(request, ended_text(channel_id, is_removed=removed))
 

@@ -34,6 +34,7 @@ ALONE = (
     "Nothing changed. To stop all notifications in a channel, type `/paymo-xero unsubscribe` there "
     "without anything after it. To change its topics, type `/paymo-xero subscribe` there."
 )
+NO_CHANNEL = "This isn't a channel. Type `/paymo-xero unsubscribe` in the one that should stop."
 STILL_PAUSED = "Its notifications stay paused."
 NO_AMOUNT = "Type an amount, such as 500."
 _MANAGE = "Manage notifications"
@@ -105,7 +106,7 @@ def is_on_text(listening: Listening) -> str:
 def ended_text(channel_id: str, *, is_removed: bool) -> str:
     """Say that a channel gets nothing any more, or never did."""
     said = "isn’t subscribed any more." if is_removed else "wasn’t subscribed."
-    return f"{channel(channel_id) if channel_id else 'This'} {said}"
+    return f"{channel(channel_id)} {said}"
 
 
 def paused_text(listening: Listening) -> str:
