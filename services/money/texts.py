@@ -42,6 +42,8 @@ _GAP = re.compile(r"\n{3,}")
 _ENGLISH = "en"
 _NBSP = "\u00a0"
 _NO_SIGN = "¤"
+_APOSTROPHE = "'"  # as the Swiss write thousands
+_FIGURES = re.compile(r"[0-9]+")
 _EVERY_DIGIT = 120
 _DAY_MONTH_YEAR = "en_001"  # plain English puts the month first, as only the United States do
 
@@ -124,10 +126,23 @@ def format_amount(value: Decimal, currency: str, country: str = "") -> str:
             decimal_quantization=False,
         )
     sign = numbers.get_currency_symbol(currency, locale)
-    if sign not in {currency, _NO_SIGN}:
-        return shown
-    blank = _NBSP if shown[-1].isdigit() else ""  # Babel puts none between letters and figures
-    return shown.replace(sign, f"{currency}{blank}")
+    if sign in {currency, _NO_SIGN}:
+        before, _, after = shown.partition(sign)
+        # Babel puts no blank between letters and figures, unless the country's pattern has one.
+        blank = _NBSP if after[:1].strip() else ""
+        shown = f"{before}{currency}{blank}{after}"
+    return _grouped(shown, locale)
+
+
+def _grouped(written: str, locale: Locale) -> str:
+    """Put apostrophes between thousands anew: Babel takes two for quotes, and drops them."""
+    if numbers.get_group_symbol(locale) != _APOSTROPHE:
+        return written
+    return _FIGURES.sub(
+        lambda found: f"{int(found[0]):,}".replace(",", _APOSTROPHE),
+        written.replace(_APOSTROPHE, ""),
+        count=1,
+    )
 
 
 def format_number(value: Decimal, country: str = "") -> str:
@@ -136,7 +151,7 @@ def format_number(value: Decimal, country: str = "") -> str:
         written: str = numbers.format_decimal(
             value.normalize(), locale=_locale(country), decimal_quantization=False
         )
-    return written
+    return _grouped(written, _locale(country))
 
 
 def format_rate(rate: Decimal, country: str = "") -> str:
