@@ -69,7 +69,7 @@ class PaymoLine:
 
 @dataclass(frozen=True, slots=True)
 class PaymoFigures:
-    """An invoice's lines and the amounts that Paymo states; rates are per cent."""
+    """An invoice's lines and the amounts that Paymo states; rates and discount are per cent."""
 
     currency: str
     lines: tuple[PaymoLine, ...]
@@ -81,6 +81,7 @@ class PaymoFigures:
     tax: Decimal
     tax2: Decimal
     tax_on_tax: bool
+    discount: Decimal
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ def paymo_figures(
         tax=rates.tax,
         tax2=rates.tax2,
         tax_on_tax=rates.tax_on_tax,
+        discount=rates.discount,
     )
 
 

@@ -246,6 +246,7 @@ class Invoice(_Numbered, frozen=True, kw_only=True, rename=_WIRE):
             tax=self.tax or _ZERO,
             tax2=self.tax2 or _ZERO,
             tax_on_tax=self.tax_on_tax,
+            discount=self.discount or _ZERO,
         )
 
     @property

@@ -180,6 +180,19 @@ def test_a_second_tax_that_its_rate_does_not_come_to_is_refused() -> None:
     assert "a second tax of £33.00, but its rate comes to £0.00" in said
 
 
+def test_a_tax_counts_by_the_rate_of_the_discount_beside_a_deposit_taken_off() -> None:
+    """Of 5.03, a tenth is 0.503: rounded to 0.50, it seems to leave 900.60 of the taxed line."""
+    lines = [line("1000"), line("-994.97", taxed=False)]
+    figures = paymo_figures(lines, Rates(tax=Decimal(20), discount=Decimal(10)))
+    assert (figures.discount_amount, figures.tax_amount) == (Decimal("0.50"), Decimal(180))
+
+    sent = xero_lines(figures)
+    assert sum(each.amount + each.tax_amount for each in sent) == figures.total == Decimal("184.53")
+    off = Decimal("0.50")
+    with pytest.raises(DoesNotAddUp, match="its rate comes to"):
+        check_adds_up(replace(figures, tax_amount=180 - off, total=figures.total - off))
+
+
 @pytest.mark.parametrize(
     ("lines", "why"), [([], "no lines"), ([line("0")], "£0.00"), ([line("-5")], "-£5.00")]
 )
