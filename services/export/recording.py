@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from services import compare, money
-from services.clients.xero import NewLine, XeroClients, XeroInvoice
+from services.clients.xero import NewLine, XeroClients, XeroInvoice, settlements_of
 from services.errors import Lost, Unavailable
 from services.export import approvals, checking, courtesies
 from services.export.checking import Recheck
@@ -18,9 +18,10 @@ from services.lifecycle import export as lifecycle
 from services.lifecycle import payment
 from services.lifecycle.export import ExportColumns
 from services.mapping.case import DRAFT
+from services.model import days
 from services.model.actions import Action, after_a_refusal, settled_by
 from services.model.export import ExportState, RefusalCode, Wish
-from services.model.invoice import Links
+from services.model.invoice import Links, Settlement
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
@@ -118,6 +119,8 @@ class Recorder:
                 return done
             for export in done if is_linked else ():
                 await payment.hand_over_all(session, export, self.now())
+            listed = self._listed(connection, [each for each in whole if each[0] in done])
+            is_paid = await payment.begin_all(session, connection, listed, self.now())
             await self._tell_exported(session, connection, done)
             besides = await courtesies.ask(session, connection, done, self.now())
             for export in done:
@@ -126,9 +129,19 @@ class Recorder:
         for export in done:
             await self.show(connection, export)
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
+        if is_paid:
+            await self.work.nudge(Job.SWEEP, connection.id)
         for job, task_id in besides:
             await self.work.nudge(job, task_id)
         return done
+
+    def _listed(
+        self, connection: Connection, made: Sequence[tuple[Export, XeroInvoice]]
+    ) -> list[tuple[Export, Settlement]]:
+        """Return what is paid on these already: most were made just now, but some are found."""
+        today = days.day_in(connection.time_zone, self.now())
+        pairs = [(export, settlements_of(found, today)) for export, found in made]
+        return [(export, each) for export, paid in pairs for each in paid]
 
     async def _mark(
         self, session: Session, made: Sequence[tuple[Export, XeroInvoice]], *, is_linked: bool

@@ -1,14 +1,16 @@
 """A payment's states, from Xero to its copy in Paymo, and back out again."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypedDict
 
 from services.lifecycle.machine import Machine
 from services.model.invoice import PaymentState, Settlement
-from services.store import leases, payments
+from services.model.jobs import Job
+from services.store import leases, payments, schedules
 from services.store.engine import Session
-from services.store.tables import Export, Payment
+from services.store.tables import Connection, Export, Payment
 
 _LONGEST_LABEL = 255
 _BROUGHT_BACK = "A person asked for it."
@@ -67,6 +69,23 @@ def begin(
     }
 
 
+async def begin_all(
+    session: Session,
+    connection: Connection,
+    listed: Iterable[tuple[Export, Settlement]],
+    now: datetime,
+) -> bool:
+    """Have what is paid on invoices found in Xero added to Paymo; say whether there is any.
+
+    No sweep may see it: they read what changed lately, and an invoice may be found long after.
+    """
+    rows = [begin(export, each, None, now) for export, each in listed]
+    await payments.add_all(session, rows)
+    if rows:
+        await schedules.want(session, [connection.id], [Job.SWEEP], now)
+    return bool(rows)
+
+
 def _at_once(payment: Payment, now: datetime) -> PaymentColumns:
     """Have something else done; a call that is under way ends first.
 
@@ -97,13 +116,18 @@ def replace(payment: Payment, stated: Settlement, now: datetime) -> PaymentColum
 
 
 @machine.press(
-    [PaymentState.ADDING, PaymentState.ASKED, PaymentState.REMOVED],
+    [PaymentState.ADDING, PaymentState.ASKED, PaymentState.PARKED, PaymentState.REMOVED],
     PaymentState.ADDING,
     as_read=[Payment.fence],
 )
 def restart(payment: Payment, stated: Settlement, now: datetime) -> PaymentColumns:
     """Add a credit that came back, or whose amount changed before anything was sent."""
-    return {**_at_once(payment, now), "amount": stated.amount, "paid_on": stated.paid_on}
+    return {
+        **_at_once(payment, now),
+        "amount": stated.amount,
+        "paid_on": stated.paid_on,
+        "recorded_amount": None,
+    }
 
 
 async def check_all(session: Session, export: Export, now: datetime) -> None:
@@ -155,6 +179,7 @@ def bring_back(_payment: Payment, now: datetime) -> PaymentColumns:
         "is_brought_back": True,
         "reason": _BROUGHT_BACK,
         "paymo_payment_id": None,
+        "recorded_amount": None,
         "tries": 0,
         "due_at": now,
     }
@@ -214,7 +239,13 @@ def mark_removed(payment: Payment) -> PaymentColumns:
 @machine.arrow([PaymentState.REMOVING], PaymentState.ADDING)
 def add_again(payment: Payment, now: datetime) -> PaymentColumns:
     """Add a credit anew, with the amount that is applied now."""
-    return {"sent_at": payment.sent_at, "due_at": now, "paymo_payment_id": None, **_SETTLED}
+    return {
+        "sent_at": payment.sent_at,
+        "due_at": now,
+        "paymo_payment_id": None,
+        "recorded_amount": None,
+        **_SETTLED,
+    }
 
 
 @machine.arrow([PaymentState.ADDING], PaymentState.RECORDED)

@@ -15,7 +15,7 @@ from services import compare, money
 from services.clients.paymo import Invoice, PaymoClients
 from services.clients.paymo import Payment as Copy
 from services.clients.rows import texts_of
-from services.clients.xero import XeroClient, XeroClients, XeroInvoice
+from services.clients.xero import XeroClient, XeroClients, XeroInvoice, settlements_of
 from services.errors import Lost
 from services.export import claims
 from services.export.recording import difference
@@ -34,7 +34,6 @@ from services.store.engine import Database, Session, add_new
 from services.store.settled import EXPORTS, Settled, settle
 from services.store.tables import Connection, Export, Payment
 from services.sync.payments import key_of
-from services.sync.run import settlements_of
 
 _LIVE = ("DRAFT", "SUBMITTED", "AUTHORISED", "PAID")
 _PATIENCE = timedelta(minutes=10)  # for Paymo's limits: a person waits

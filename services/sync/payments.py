@@ -13,6 +13,7 @@ from decimal import Decimal
 from services import money
 from services.clients.paymo import Invoice, PaymoClient
 from services.clients.paymo import Payment as Copy
+from services.clients.xero import settlements_of
 from services.errors import Lost, NotFound, Rejected, ServiceError
 from services.jobs import policy
 from services.jobs.policy import Wait
@@ -24,7 +25,7 @@ from services.model.wording import Amount, Day
 from services.store import exports, leases, payments
 from services.store.engine import Session
 from services.store.tables import Payment
-from services.sync.run import ExportedInvoice, SweepRun, settlements_of
+from services.sync.run import ExportedInvoice, SweepRun
 
 _NO_PAYMENTS = frozenset({"void"})
 _MARKER = "Xero payment "
@@ -337,7 +338,7 @@ class Copying(ExportedInvoice):
                 "one."
             )
         if amount > invoice.left or amount <= 0:
-            left = Amount(invoice.left, self.export.currency, country)
+            left = Amount(max(invoice.left, Decimal(0)), self.export.currency, country)
             return f"It's more than what's left to pay in Paymo ({left})."
         return ""
 

@@ -8,12 +8,12 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from services.clients.paymo import Company, PaymoClient, PaymoClients
-from services.clients.xero import XeroClient, XeroClients, XeroInvoice, applied_credits
+from services.clients.xero import XeroClient, XeroClients
 from services.errors import Lost, NotConnected, NotFound, ServiceError, StillUnderWay
 from services.jobs.policy import Wait
 from services.jobs.runner import Runner, Step, Turn
 from services.model import days
-from services.model.invoice import Links, PaymentKind, PaymentState, Settlement
+from services.model.invoice import Links, PaymentState
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
 from services.store import audit, connections, leases, notices, payments, settled
@@ -26,11 +26,6 @@ from services.store.tables import Connection, Export, Payment, Schedule
 MOST_AT_ONCE = 3  # are followed without asking a person
 _MOST_NUMBERS = 10
 _BURST = 10  # more than these at once are also told in one line
-_NAMES = {
-    PaymentKind.CREDIT_NOTE: "Credit note",
-    PaymentKind.OVERPAYMENT: "Overpayment",
-    PaymentKind.PREPAYMENT: "Prepayment",
-}
 _RECEIVED: dict[str, Any] = {"changed_from": "", "short_by": "", "gone": False, "asked": ""}
 
 
@@ -337,27 +332,6 @@ class ExportedInvoice:
         """Record in the audit log what the app did."""
         entry = AuditNote(what, self.run.now(), "", self.export.id, dict(before or {}), dict(after))
         audit.record(session, self.run.connection, entry)
-
-
-def settlements_of(invoice: XeroInvoice, today: date) -> Sequence[Settlement]:
-    """Yield every payment and credit on this invoice in Xero."""
-    paid = [
-        Settlement(
-            each.payment_id, PaymentKind.PAYMENT, each.reference, each.amount, each.paid_on or today
-        )
-        for each in invoice.payments
-    ]
-    paid += [
-        Settlement(
-            key=f"{each.id}:{invoice.invoice_id}",
-            kind=each.kind,
-            label=f"{_NAMES[each.kind]} {each.number}".strip(),
-            amount=each.amount,
-            paid_on=each.applied_on or today,
-        )
-        for each in applied_credits(invoice)
-    ]
-    return [each for each in paid if each.amount > 0]
 
 
 def _recorded(payment: Payment) -> Decimal:

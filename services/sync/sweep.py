@@ -13,7 +13,7 @@ from typing import Any
 
 from services.clients.paymo import PaymoClients
 from services.clients.rows import texts_of
-from services.clients.xero import XeroClients, XeroInvoice
+from services.clients.xero import XeroClients, XeroInvoice, settlements_of
 from services.errors import NotConnected, ServiceError
 from services.jobs import policy
 from services.jobs.policy import SILENT, Policy, Wait
@@ -33,7 +33,7 @@ from services.store.tables import Export, Payment, Schedule
 from services.sync import drifting
 from services.sync.additions import run_due
 from services.sync.deletions import run_unsettled
-from services.sync.run import SweepRun, Swept, SyncScreen, settlements_of
+from services.sync.run import SweepRun, Swept, SyncScreen
 
 _OVERLAP = timedelta(minutes=5)
 _REREAD = timedelta(hours=24)
@@ -294,7 +294,8 @@ async def _compare(
         elif row.state is PaymentState.TOMBSTONE and row.due_at is None:
             await payment.look_for(session, row, now)
         return
-    is_changed = row.state in _JUDGED and row.amount != listed.amount
+    is_only_told = row.state is PaymentState.PARKED and row.is_only_told
+    is_changed = (row.state in _JUDGED or is_only_told) and row.amount != listed.amount
     if row.state is not PaymentState.REMOVED and not is_changed:
         return
     # Only a credit can come back, or be applied to another amount, under its old id.

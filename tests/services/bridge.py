@@ -267,10 +267,10 @@ class Bridge:
         """Copy both systems' lists if that is due."""
         await self.runner.run(self.mirror, self.connection_id)
 
-    async def wait(self, **by: int) -> None:
-        """Let time pass, and do what is due."""
+    async def wait(self, but: Collection[Job] = (), **by: int) -> None:
+        """Let time pass, and do what is due; some jobs may wait."""
         self.clock.turn(**by)
-        await self.run()
+        await self.run(but)
 
     async def look(self) -> None:
         """Let the time for the next look at Xero come, and do what is due."""

@@ -1,6 +1,12 @@
 """Xero's accounting API and its connections, as far as this program needs them."""
 
-from services.clients.xero.client import AppliedCredit, XeroClient, XeroClients, applied_credits
+from services.clients.xero.client import (
+    AppliedCredit,
+    XeroClient,
+    XeroClients,
+    applied_credits,
+    settlements_of,
+)
 from services.clients.xero.wire import (
     LONGEST_NAME,
     Account,
@@ -39,4 +45,5 @@ __all__ = [
     "applied_credits",
     "is_email",
     "name_in_xero",
+    "settlements_of",
 ]

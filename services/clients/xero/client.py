@@ -38,7 +38,7 @@ from services.clients.xero.transport import (
 from services.clients.xero.wire import Allocation, Credit, XeroInvoice
 from services.errors import Forbidden, NotConnected, NotFound, Rejected
 from services.model import chunks
-from services.model.invoice import PaymentKind
+from services.model.invoice import PaymentKind, Settlement
 from services.model.jobs import CALL_LIMIT
 from services.money import folded
 
@@ -47,6 +47,11 @@ log = structlog.get_logger(__name__)
 _AT_ONCE = 5  # calls at a time for each organisation
 _MOST_MOVED = 100  # contacts; where more are missing, they are gone
 _ZERO = Decimal(0)
+_NAMES = {
+    PaymentKind.CREDIT_NOTE: "Credit note",
+    PaymentKind.OVERPAYMENT: "Overpayment",
+    PaymentKind.PREPAYMENT: "Prepayment",
+}
 
 
 @dataclass(slots=True)
@@ -256,6 +261,27 @@ class _Listed:
         found = [each for row in self.rows for each in row.allocations_to(self.invoice_id)]
         named = {each.allocation_id: each for each in found if each.allocation_id}
         return [*named.values(), *(each for each in found if not each.allocation_id)]
+
+
+def settlements_of(invoice: XeroInvoice, today: date) -> Sequence[Settlement]:
+    """Return every payment and credit on this invoice in Xero."""
+    paid = [
+        Settlement(
+            each.payment_id, PaymentKind.PAYMENT, each.reference, each.amount, each.paid_on or today
+        )
+        for each in invoice.payments
+    ]
+    paid += [
+        Settlement(
+            key=f"{each.id}:{invoice.invoice_id}",
+            kind=each.kind,
+            label=f"{_NAMES[each.kind]} {each.number}".strip(),
+            amount=each.amount,
+            paid_on=each.applied_on or today,
+        )
+        for each in applied_credits(invoice)
+    ]
+    return [each for each in paid if each.amount > 0]
 
 
 def applied_credits(invoice: XeroInvoice) -> Sequence[AppliedCredit]:

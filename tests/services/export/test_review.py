@@ -1,5 +1,6 @@
 """What must not happen to an export: going twice, going elsewhere, or taking over another one."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -39,6 +40,12 @@ async def press(bridge: Bridge, number: str) -> None:
     form = await bridge.form_for(number)
     await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
     await bridge.run()
+
+
+def copies(bridge: Bridge, number: str) -> list[Decimal]:
+    """Return the amounts of an invoice's payments in Paymo."""
+    company = bridge.paymo.company
+    return sorted(each.amount for each in company.payments_of(company.numbered(number).id))
 
 
 async def let_hours_pass(bridge: Bridge) -> None:
@@ -109,6 +116,32 @@ async def test_what_was_sent_unheard_is_found_by_a_clock_that_is_ahead(
     bridge.xero.replays.remembered.clear()
     await let_hours_pass(bridge)
     assert list(bridge.xero.invoices) == [each.xero_invoice_id for each in await bridge.exports()]
+
+
+async def test_what_was_paid_before_an_unheard_export_is_found_reaches_paymo(
+    bridge: Bridge,
+) -> None:
+    """Syncs went on meanwhile, past the payment and the credit of an invoice unknown to them."""
+    await bridge.export_it(LONG)
+    bridge.xero.faults.add(method="PUT", path="Invoices", hang_up="after")
+    bridge.xero.faults.add(method="GET", path="Invoices", status=503)
+    await press(bridge, "INV-1")
+    (former, found), books = bridge.xero.invoices, bridge.xero.books
+    books.pay(found, Decimal(40), date=TODAY)
+    books.apply_credit(found, Decimal(25))
+    await bridge.wait(but=[Job.EXPORT], minutes=20)
+    books.pay(former, Decimal(10), date=TODAY)
+    await bridge.wait(but=[Job.EXPORT], minutes=6)
+    await bridge.wait(but=[Job.EXPORT], minutes=6)
+    assert len(copies(bridge, "INV-1")) == 0
+    await bridge.run()
+
+    assert copies(bridge, "INV-1") == [Decimal(25), Decimal(40)]
+    assert copies(bridge, LONG) == [Decimal(10)]
+    for _ in range(3):
+        await bridge.look()
+    kinds = Counter(kind for kind, _ in await bridge.notices())
+    assert kinds == {"invoice_exported": 2, "payment_received": 3}
 
 
 async def test_one_given_up_unheard_is_found_by_a_retry_after_later_starts(bridge: Bridge) -> None:

@@ -16,6 +16,7 @@ from services.model.notice import NoticeKind
 from tests.databases import SQLITE_ALONE
 from tests.handlers import samples
 from tests.services.bridge import ANNA, Bridge, reply_to
+from tests.services.drifting import reprice
 from tests.services.fixtures import bridge_of, exported
 
 pytestmark = SQLITE_ALONE
@@ -201,6 +202,58 @@ async def test_a_credit_that_was_asked_about_is_judged_again_once_another_part_o
 
     assert [each.amount for each in company.payments.values()] == [Decimal(50), Decimal(60)]
     assert not (await bridge.notices())[-1][1]["asked"]
+
+
+@pytest.mark.parametrize("recorded_first", [True, False])
+async def test_a_credit_that_grows_is_told_with_all_that_is_applied_where_credits_are_only_told(
+    bridge: Bridge, *, recorded_first: bool
+) -> None:
+    """Neither with what Paymo had of it before, nor not at all."""
+    books, company = bridge.xero.books, bridge.paymo.company
+    (invoice,) = bridge.xero.invoices.values()
+    await bridge.change(credits="record" if recorded_first else "notify")
+    credit = books.give_credit(invoice.invoice_id, Decimal(200), kind="credit_note")
+    books.apply(credit, invoice.invoice_id, Decimal(40))
+    await bridge.look()
+    await bridge.change(credits="notify")
+    books.apply(credit, invoice.invoice_id, Decimal(35))
+    for _ in range(3):
+        await bridge.look()
+
+    told = [facts for kind, facts in await bridge.notices() if kind == "payment_received"]
+    assert [each["amount"] for each in told] == ["40", "75"]
+    assert (company.payments, told[-1]["left"]) == ({}, "115")
+
+
+async def test_a_recorded_credit_that_grows_beyond_what_is_left_is_asked_about_with_its_new_amount(
+    bridge: Bridge,
+) -> None:
+    books, company = bridge.xero.books, bridge.paymo.company
+    (invoice,) = bridge.xero.invoices.values()
+    credit = books.give_credit(invoice.invoice_id, Decimal(200), kind="credit_note")
+    books.apply(credit, invoice.invoice_id, Decimal(40))
+    await bridge.look()
+    company.pay(company.numbered("INV-1").id, "50", notes="cash")
+    books.apply(credit, invoice.invoice_id, Decimal(60))
+    await bridge.look()
+
+    told = (await bridge.notices())[-1][1]
+    assert (told["amount"], bool(told["asked"])) == ("100", True)
+
+
+async def test_nothing_is_left_to_pay_where_paymo_has_more_payments_than_its_total(
+    bridge: Bridge,
+) -> None:
+    company, books = bridge.paymo.company, bridge.xero.books
+    (invoice,) = bridge.xero.invoices.values()
+    made = company.numbered("INV-1")
+    company.pay(made.id, "60", notes="cash")
+    reprice(bridge, "40")
+    books.pay(invoice.invoice_id, Decimal(40), date=TODAY)
+    await bridge.look()
+
+    asked = [facts["asked"] for kind, facts in await bridge.notices() if kind == "payment_received"]
+    assert "left to pay in Paymo ($0.00)" in render_plain(str(asked[-1]))
 
 
 async def test_two_credits_of_which_the_sum_is_known_settle_the_invoice_together(
