@@ -231,19 +231,26 @@ class Metrics:
             ["state"],
             registry=registry,
         )
-        # Prometheus sees an increase only from a count that it has read before: even the first bug.
+        self.broken = Gauge(
+            "connections_broken", "Connections that Xero or Paymo refuses.", registry=registry
+        )
+        ProcessCollector(registry=registry)
+        self._begin_with_zero()
+
+    def _begin_with_zero(self) -> None:
+        """Have Prometheus see even the first bug: it needs a count that it has read before."""
         for kind in KINDS:
             self.handler_bugs.labels(kind)
         for job in Job:
             self.job_bugs.labels(job.value)
-        ProcessCollector(registry=registry)
 
     def show_left(self, left: Left) -> None:
-        """Set the gauges of what has waited for long."""
+        """Set the gauges of what needs somebody."""
         self.exports.labels("waiting").set(left.exports_waiting)
         self.exports.labels("failed").set(left.exports_failed)
         self.notices.labels("waiting").set(left.notices_waiting)
         self.notices.labels("given_up").set(left.notices_given_up)
+        self.broken.set(left.connections_broken)
 
     def measured(self, run: Run) -> Run:
         """Measure each run."""

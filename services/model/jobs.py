@@ -46,3 +46,4 @@ class Left:
     exports_failed: int  # and need somebody
     notices_waiting: int  # for a quarter of an hour or longer
     notices_given_up: int  # within a day
+    connections_broken: int

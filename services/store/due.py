@@ -214,7 +214,17 @@ async def count_left(session: AsyncSession, now: datetime) -> Left:
         exports_failed=asked,
         notices_waiting=await _count_notices(session, waiting),
         notices_given_up=await _count_notices(session, given_up),
+        connections_broken=await _count_broken(session),
     )
+
+
+async def _count_broken(session: AsyncSession) -> int:
+    counted = (
+        select(func.count(Connection.id))
+        .join(Workspace, Workspace.id == Connection.workspace_id)
+        .where(Workspace.is_installed, Connection.state == ConnectionState.BROKEN)
+    )
+    return await session.scalar(counted) or 0
 
 
 async def _count_notices(session: AsyncSession, which: ColumnElement[bool]) -> int:

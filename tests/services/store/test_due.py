@@ -218,7 +218,25 @@ async def test_what_waits_for_long_and_what_was_given_up_is_counted(database: Da
     async with database.sessions() as session:
         left = await due.count_left(session, NOW)
 
-    assert left == Left(exports_waiting=2, exports_failed=1, notices_waiting=1, notices_given_up=1)
+    assert left == Left(
+        exports_waiting=2,
+        exports_failed=1,
+        notices_waiting=1,
+        notices_given_up=1,
+        connections_broken=0,
+    )
+
+
+async def test_broken_connections_are_counted_while_the_workspace_has_the_app(
+    database: Database,
+) -> None:
+    for team_id, state in (("T1", "BROKEN"), ("T2", "BROKEN"), ("T3", "ACTIVE"), ("T4", "ENDED")):
+        await connected(database, team_id, state=ConnectionState[state])
+    async with database.sessions.begin() as session:
+        await workspaces.mark_uninstalled(session, "", "T2", NOW)
+        left = await due.count_left(session, NOW)
+
+    assert left.connections_broken == 1
 
 
 async def test_home_is_drawn_again_where_it_was_opened_while_it_was_drawn(

@@ -131,12 +131,13 @@ async def test_counting_what_is_left_undone_reads_that_alone(database_url: str) 
         async with database.sessions() as session:
             await due.count_left(session, NOW)
     plans = [await plan_of(database, *each) for each in heard if "FROM" in each[0]]
+    exports, *_, notices, _connections = plans
     await database.close()
 
-    assert "ix_exports_open" in plans[0]
+    assert "ix_exports_open" in exports
     # PostgreSQL knows that nothing was given up here, and takes whichever index says so.
-    assert "ix_notices_due_at" in plans[-1] or "ix_notices_unposted" in plans[-1]
-    assert database.is_postgres or "ix_notices_unposted" in plans[-1]
+    assert "ix_notices_due_at" in notices or "ix_notices_unposted" in notices
+    assert database.is_postgres or "ix_notices_unposted" in notices
 
 
 async def test_what_is_due_says_which_connections_are_looked_up(database_url: str) -> None:
