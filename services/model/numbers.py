@@ -141,7 +141,8 @@ def amount(typed: str, *, has_three: bool = False) -> tuple[str, str | None] | N
     The decimals are None where none were typed. Three digits behind the only mark are decimals
     where its currency has three.
     """
-    signs = (" " if unicodedata.category(char) == "Sc" else char for char in spaced(typed))
+    plain = with_plain_marks(typed)
+    signs = (" " if unicodedata.category(char) == "Sc" else char for char in spaced(plain))
     bare = _CURRENCY.sub("", spaced("".join(signs)), count=1).strip()
     forms = (_THREE_DECIMALS, *_AMOUNTS) if has_three else _AMOUNTS
     found = next(filter(None, (each.fullmatch(bare) for each in forms)), None)

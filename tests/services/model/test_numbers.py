@@ -113,6 +113,7 @@ def test_an_amount_is_read_as_it_is_written_for_any_currency_and_country(
         ("R1\u00a0956,25", ("1956", "25")),
         ("KWD 1,956.250", ("1956", "250")),
         ("1,234,567", ("1234567", None)),
+        ("CHF 1\u2019234\u2019567.50", ("1234567", "50")),
         ("INV2041", None),
         ("Acme 7 Ltd", None),
     ],
