@@ -12,6 +12,7 @@ from services.model.wording import Command
 
 VERBS = tuple(Command)
 ALL = "all"  # behind "export"
+_ALL = frozenset({ALL, "all invoices", "everything"})
 SEVERAL = "several"
 PANEL = "panel"
 UNKNOWN = "unknown"
@@ -131,7 +132,7 @@ def _nearest(verb: str) -> str:
 def _export(text: str, alone: str) -> Words:
     """One number, or none, is a form; more of them, or "all", are a table."""
     listed = _listed(text.translate(_QUOTES))
-    if listed and numbers.cleaned(listed[0]).casefold() == ALL:
+    if listed and numbers.cleaned(listed[0]).casefold() in _ALL:
         return Words(ALL)
     whole = numbers.spaced(text)
     if len(listed) > 1:

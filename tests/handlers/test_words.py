@@ -37,6 +37,8 @@ def test_a_verb_is_known_whatever_its_case_and_the_space_around_it(verb: str) ->
         ("export a\\7", names.EXPORT, ("a\\7",)),
         ("export INV-1 INV-2", "several", ("INV-1", "INV-2")),
         ("export ALL", "all", ()),
+        ("export all invoices", "all", ()),
+        ("Export everything", "all", ()),
         ("subscribe payments deletions", names.SUBSCRIBE, ("payments", "deletions")),
         ("export\u00a0INV-1", names.EXPORT, ("INV-1",)),
         ("\ufeffEXPORT\u2009INV\u20111", names.EXPORT, ("INV\u20111",)),
