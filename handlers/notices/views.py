@@ -206,7 +206,9 @@ def _find_former(facts: Facts) -> list[Block]:
 
 
 def _approval_buttons(facts: Facts) -> list[Block]:
-    """Return the second person's buttons, where there is somebody."""
+    """Return the second person's buttons, where there is somebody, and for nobody else."""
+    if not facts.get("may_answer", True):
+        return []
     cancel = button(Action.CANCEL, facts["export_id"])
     approve = button(Action.APPROVE, facts["approval"], style="primary")
     return [approve, cancel] if facts["is_open"] else [cancel]

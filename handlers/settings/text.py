@@ -56,6 +56,7 @@ AUTO_HINT = (
 VIEWERS_HINT = "They can't export or change anything."
 OWNER_HINT = "Choose somebody else to hand over. You stay an exporter."
 EXPORTERS_HINT = "They may also match clients and press the buttons under notifications."
+_NOT_YOU = "You can't approve it any more, because your role or the export has changed."
 APPROVE_HINT = (
     "Above this amount, a different exporter has to press Approve. Other currencies always need "
     "approval. Leave it empty to turn this off."
@@ -125,7 +126,8 @@ def approval_asked_text(facts: Body) -> str:
         f"⚠️ {who} to export {invoice} · {_worth(facts, facts['total'])} to "
         f"{one_line(facts['organisation'])}."
     )
-    return "\n".join([head, *_approval_lines(facts), render(facts["reason"])])
+    no_more = [] if facts.get("may_answer", True) else [_NOT_YOU]
+    return "\n".join([head, *_approval_lines(facts), render(facts["reason"]), *no_more])
 
 
 def _approval_lines(facts: Body) -> Iterator[str]:

@@ -25,9 +25,9 @@ from services.store.engine import Session
 from services.store.settled import (
     APPROVALS,
     Settled,
+    ask_only,
     deliveries,
     list_missed,
-    reword,
     settle,
 )
 from services.store.tables import Connection, Export
@@ -119,8 +119,7 @@ async def let_through(
         also=reached or [connection.owner_id],
     )
     is_new = await notices.enqueue(session, connection, notification, at.now)
-    if not is_new:  # who was asked before reads who else was
-        await reword(session, notification.source, {"reason": reason}, at.now)
+    await ask_only(session, notification.source, notification.also, reason, at.now)
     if is_new and (reached or not others):  # else it was asked before, in vain
         after = {"people": reached, "total": facts["total"], "currency": facts["currency"]}
         entry = AuditNote("approval_asked", at.now, export.requested_by, export.id, after=after)

@@ -169,12 +169,25 @@ async def renew(
     return source
 
 
-async def reword(
-    session: AsyncSession, source: str, facts: Mapping[str, Any], now: datetime
+async def ask_only(
+    session: AsyncSession, source: str, readers: Collection[str], reason: str, now: datetime
 ) -> None:
-    """Write these facts into the messages of this source that are still open."""
-    for notice in await session.scalars(_open().where(Notice.source == source)):
-        _rewrite(notice, facts, now)
+    """Have everybody who was asked under this source read the reason; only these may answer.
+
+    Whoever may answer again is asked anew, also where their message was settled meanwhile.
+    """
+    asked = select(Notice).where(
+        Notice.source == source, or_(Notice.ts != "", Notice.due_at.is_not(None))
+    )
+    for notice in await session.scalars(asked.with_for_update()):
+        may_answer, facts = notice.channel_id in readers, notice.facts
+        could_answer = "done" not in facts and facts.get("may_answer", True)
+        if may_answer == could_answer and (not may_answer or facts.get("reason") == reason):
+            continue
+        _rewrite(notice, {"reason": reason, "may_answer": may_answer}, now)
+        if may_answer and not could_answer:
+            notice.facts = {name: each for name, each in notice.facts.items() if name != "done"}
+            notice.ts = ""
 
 
 def _is_about(connection: Connection, settled: Settled) -> ColumnElement[bool]:

@@ -87,6 +87,32 @@ async def test_where_one_of_two_cant_be_reached_the_other_and_whoever_asked_read
     await walk.notice("invoice_exported")
 
 
+async def test_whoever_is_no_exporter_any_more_reads_so_and_is_asked_anew_once_they_are(
+    walk: Walk,
+) -> None:
+    slack = walk.town.slack
+    slack.add_user("Cara")
+    await walk.connect()
+    await walk.add_exporter("Ben", "Cara", approve_above="100")
+    await walk.close()
+    form = await walk.form("INV-1")
+    await slack.submit("Anna", form.id)
+    await walk.modal_saying("waiting for approval")
+    await walk.close()
+    asked = await direct(walk, "Ben", "wants to export")
+    await walk.add_exporter("Cara")
+    await slack.wait_for(lambda: "'approve'" not in str(asked.blocks), 60)
+    assert "You can't approve it any more" in text_in(asked.blocks)
+    await walk.close()
+
+    await walk.add_exporter("Ben", "Cara")
+    await slack.wait_for(
+        lambda: "'approve'" in str(slack.messages(slack.direct("Ben"))[-1].blocks), 60
+    )
+    await slack.press("Ben", slack.messages(slack.direct("Ben"))[-1], "approve")
+    await walk.notice("invoice_exported")
+
+
 async def test_a_batchs_report_says_once_who_of_two_cant_be_reached(walk: Walk) -> None:
     slack = walk.town.slack
     slack.add_user("Cara")

@@ -280,6 +280,20 @@ async def test_once_the_second_exporter_is_gone_it_waits_and_says_why(bridge: Br
     assert numbers(bridge) == ["BIG-1"]
 
 
+async def test_the_only_approver_who_loses_the_role_is_asked_no_more_and_later_anew(
+    bridge: Bridge,
+) -> None:
+    await bridge.export_it("BIG-1")
+    for exporters, is_asked in (((), False), (("U2",), True), ((), False)):
+        await save(bridge, exporters=exporters)
+        facts = {each.channel_id: each.facts for each in await asked(bridge)}
+        assert ("done" not in facts["U2"]) is is_asked
+        assert ("done" not in facts["U1"]) is not is_asked, "the owner reads that nobody can"
+    with pytest.raises(NotAllowed) as refusal:
+        await approve(bridge, nth=0)
+    assert refusal.value.wants == "exporter", "so there is a button to ask for the role"
+
+
 async def test_what_waits_can_be_cancelled_and_is_let_go_once_nobody_has_to_approve(
     bridge: Bridge,
 ) -> None:
