@@ -29,9 +29,9 @@ from services.model.jobs import Job
 from services.model.wording import counted, has_facts
 from services.reconcile.relinking import Relinking
 from services.store import access, connections, schedules, workspaces
-from services.store.engine import CannotOpen, Session, connect, rotate
+from services.store.engine import CannotOpen, Session, connect
 from services.store.tables import Connection, Export, Workspace
-from services.store.upkeep import HEAD, can_read_secrets, find_revision
+from services.store.upkeep import HEAD, can_read_secrets, find_revision, rotate
 
 T = TypeVar("T")
 _SLACK_USER = re.compile("[UW][A-Z0-9]{1,31}")

@@ -23,7 +23,8 @@ from handlers.slack import TROUBLE, code_of
 from services.clients.tokens import SILENT, TokenSet
 from services.errors import NotConnected, ServiceError
 from services.notices.health import Concern, HealthService
-from services.store.engine import CannotOpen, Database, Session, connect, file_of
+from services.store.engine import CannotOpen, Database, Session, connect
+from services.store.sqlite import file_of
 from services.store.upkeep import HEAD, can_read_secrets, find_revision, is_current
 
 _PATIENCE = 20  # seconds for each check

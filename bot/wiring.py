@@ -60,7 +60,8 @@ from services.notices.service import NoticeService
 from services.reconcile.service import ReconcileService, ReconcileStep, RelinkStep
 from services.settings.service import AccessService, SettingsService
 from services.store import upkeep
-from services.store.engine import Database, file_of
+from services.store.engine import Database
+from services.store.sqlite import file_of
 from services.sync.service import SyncService
 from services.sync.sweep import SweepStep
 from services.undo.restoring import RestoreService, RestoreStep

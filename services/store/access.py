@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.notice import NoticeKind
 from services.model.people import Role
 from services.store import audit, connections, links, notices, people, settled
 from services.store.audit import AuditNote
-from services.store.engine import add_new
+from services.store.engine import Session, add_new
 from services.store.notices import Notification
 from services.store.tables import AccessRequest, Connection
 
@@ -24,13 +23,13 @@ TAKEN = "taken"  # the owner did not answer, and an exporter connected Xero agai
 ORDERED = "ordered"  # the operator decided
 
 
-async def find(session: AsyncSession, request_id: int) -> AccessRequest | None:
+async def find(session: Session, request_id: int) -> AccessRequest | None:
     """Return the request with this id, if there is one."""
     return await session.get(AccessRequest, request_id)
 
 
 async def _find_handover(
-    session: AsyncSession, connection_id: int, user_id: str
+    session: Session, connection_id: int, user_id: str
 ) -> AccessRequest | None:
     """Return this person's request to become the owner, while nobody has answered it."""
     return await session.scalar(
@@ -44,35 +43,29 @@ async def _find_handover(
 
 
 async def was_declined(
-    session: AsyncSession, connection_id: int, user_id: str, role: Role, now: datetime
+    session: Session, connection_id: int, user_id: str, role: Role, now: datetime
 ) -> bool:
     """Say whether the owner declined the same request of this person less than a day ago."""
-    declined = await session.scalar(
-        select(AccessRequest.id)
-        .where(
-            AccessRequest.connection_id == connection_id,
-            AccessRequest.user_id == user_id,
-            AccessRequest.role == role.word,
-            AccessRequest.given == "",
-            AccessRequest.answered_at > now - ASK_AGAIN,
-        )
-        .limit(1)
+    return await session.has(
+        AccessRequest.connection_id == connection_id,
+        AccessRequest.user_id == user_id,
+        AccessRequest.role == role.word,
+        AccessRequest.given == "",
+        AccessRequest.answered_at > now - ASK_AGAIN,
     )
-    return declined is not None
 
 
-async def list_open(session: AsyncSession, connection_id: int) -> Sequence[AccessRequest]:
+async def list_open(session: Session, connection_id: int) -> Sequence[AccessRequest]:
     """Return every request that nobody has answered yet."""
-    found = await session.scalars(
+    return await session.every(
         select(AccessRequest)
         .where(AccessRequest.connection_id == connection_id, AccessRequest.answered_at.is_(None))
         .order_by(AccessRequest.id)
     )
-    return found.all()
 
 
 async def ask(
-    session: AsyncSession, connection: Connection, user_id: str, role: Role, now: datetime
+    session: Session, connection: Connection, user_id: str, role: Role, now: datetime
 ) -> bool:
     """Ask the owner for a role, once; return whether this is a new request."""
     asked = AccessRequest(
@@ -89,7 +82,7 @@ async def ask(
 
 
 async def tell_owner(
-    session: AsyncSession, connection: Connection, request: AccessRequest, now: datetime
+    session: Session, connection: Connection, request: AccessRequest, now: datetime
 ) -> None:
     """Show the request to whoever is the owner now."""
     facts = _facts(connection) | {
@@ -108,7 +101,7 @@ def _source(request: AccessRequest) -> str:
 
 
 async def _stop_asking(
-    session: AsyncSession, connection: Connection, request: AccessRequest, what: str, now: datetime
+    session: Session, connection: Connection, request: AccessRequest, what: str, now: datetime
 ) -> None:
     asked = (NoticeKind.ACCESS_ASKED,)
     over = settled.Settled(asked, connection.owner_id, what, source=_source(request))
@@ -121,21 +114,18 @@ def _facts(connection: Connection) -> dict[str, object]:
 
 
 async def answer(
-    session: AsyncSession,
+    session: Session,
     connection: Connection,
     request: AccessRequest,
     given: str,
     now: datetime,
 ) -> bool:
     """Answer a request and tell who asked; of two answers, the first counts."""
-    answered = await session.scalar(
+    if not await session.write(
         update(AccessRequest)
         .where(AccessRequest.id == request.id, AccessRequest.answered_at.is_(None))
         .values(answered_at=now, answered_by=connection.owner_id, given=given)
-        .returning(AccessRequest.id)
-        .execution_options(synchronize_session=False)
-    )
-    if answered is None:
+    ):
         return False
     done = "handed it over" if request.is_handover else "allowed it"
     await _stop_asking(session, connection, request, done if given else "declined it", now)
@@ -146,7 +136,7 @@ async def answer(
     return True
 
 
-async def settle(session: AsyncSession, connection: Connection, now: datetime) -> None:
+async def settle(session: Session, connection: Connection, now: datetime) -> None:
     """Answer the requests of people who already have the role that they asked for."""
     for request in await list_open(session, connection.id):
         has = people.named_role(connection, request.user_id)
@@ -167,7 +157,7 @@ def give(connection: Connection, user_id: str, role: Role) -> None:
 
 
 async def change_owner(
-    session: AsyncSession, connection: Connection, user_id: str, how: str, now: datetime
+    session: Session, connection: Connection, user_id: str, how: str, now: datetime
 ) -> bool:
     """Make somebody the owner, and tell both; the former owner stays an exporter."""
     former = connection.owner_id
@@ -197,7 +187,7 @@ async def change_owner(
 
 
 async def may_take_over(
-    session: AsyncSession, connection: Connection, user_id: str, now: datetime
+    session: Session, connection: Connection, user_id: str, now: datetime
 ) -> bool:
     """Say whether this exporter asked the owner to hand over and got no answer in time."""
     if people.named_role(connection, user_id) is not Role.EXPORTER:
@@ -207,7 +197,7 @@ async def may_take_over(
 
 
 async def require_connector(
-    session: AsyncSession, connection: Connection, user_id: str, now: datetime
+    session: Session, connection: Connection, user_id: str, now: datetime
 ) -> None:
     """Refuse whoever may not connect any more; who may take over owns it from here on."""
     if user_id == connection.owner_id:
@@ -219,7 +209,7 @@ async def require_connector(
     await change_owner(session, connection, user_id, TAKEN, now)
 
 
-async def list_in(session: AsyncSession, workspace_id: int) -> list[Connection]:
+async def list_in(session: Session, workspace_id: int) -> list[Connection]:
     """Lock and return the workspace's connections."""
     found = await session.scalars(
         select(Connection)

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import insert, select
 
 from services.model.wording import Member, Moment
+from services.store.engine import Session
 from services.store.tables import AuditEntry, Connection, Export
 
 # What people decide, as in "@anna already brought it back at …".
@@ -37,13 +37,13 @@ class AuditNote:
     after: dict[str, Any] = field(default_factory=dict)
 
 
-def record(session: AsyncSession, connection: Connection, entry: AuditNote) -> None:
+def record(session: Session, connection: Connection, entry: AuditNote) -> None:
     """Note what was done to a connection, or to an export of it."""
     session.add(AuditEntry(**_row(connection, entry)))
 
 
 async def record_all(
-    session: AsyncSession, connection: Connection, entries: Sequence[AuditNote]
+    session: Session, connection: Connection, entries: Sequence[AuditNote]
 ) -> None:
     """Note many acts at once, in their order."""
     rows = [_row(connection, each) for each in entries]
@@ -62,7 +62,7 @@ def _row(connection: Connection, entry: AuditNote) -> dict[str, Any]:
     }
 
 
-async def find_last(session: AsyncSession, connection: Connection, what: str) -> AuditEntry | None:
+async def find_last(session: Session, connection: Connection, what: str) -> AuditEntry | None:
     """Return the newest entry of a kind."""
     return await session.scalar(
         select(AuditEntry)
@@ -72,15 +72,14 @@ async def find_last(session: AsyncSession, connection: Connection, what: str) ->
     )
 
 
-async def list_of(session: AsyncSession, export_id: int) -> Sequence[AuditEntry]:
+async def list_of(session: Session, export_id: int) -> Sequence[AuditEntry]:
     """Return what was done about an export, oldest first."""
-    found = await session.scalars(
+    return await session.every(
         select(AuditEntry).where(AuditEntry.export_id == export_id).order_by(AuditEntry.id)
     )
-    return found.all()
 
 
-async def last_deed(session: AsyncSession, export_id: int, *whats: str) -> str:
+async def last_deed(session: Session, export_id: int, *whats: str) -> str:
     """Say who did the last of these things to an export, and when; "" where nobody did."""
     return said_of([each for each in await list_of(session, export_id) if each.what in whats])
 
@@ -95,7 +94,7 @@ def said_of(deeds: Sequence[AuditEntry]) -> str:
 
 
 async def list_newest(
-    session: AsyncSession,
+    session: Session,
     connection_id: int,
     *,
     export_ids: Collection[int] | None = None,
@@ -115,10 +114,8 @@ async def list_newest(
 
 
 async def count(
-    session: AsyncSession, connection_id: int, *, export_ids: Collection[int] | None = None
+    session: Session, connection_id: int, *, export_ids: Collection[int] | None = None
 ) -> int:
     """Count the entries."""
-    asked = select(func.count()).where(AuditEntry.connection_id == connection_id)
-    if export_ids is not None:
-        asked = asked.where(AuditEntry.export_id.in_(export_ids))
-    return await session.scalar(asked) or 0
+    only = [] if export_ids is None else [AuditEntry.export_id.in_(export_ids)]
+    return await session.count(AuditEntry.connection_id == connection_id, *only)

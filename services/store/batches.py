@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 
 from services.model import chunks
 from services.model.export import NEW_CONTACT, BatchState, ExportState, Marks
 from services.model.invoice import InvoiceState
 from services.store import exports, leases
+from services.store.engine import Session
 from services.store.leases import fenced, write_where
 from services.store.tables import Batch, BatchRow, Connection, Currency, Export, InvoiceHeader
 
@@ -19,13 +19,13 @@ _AT_ONCE = 1000  # ids, since a statement holds only so many
 _ON_TABLES = (BatchState.READING, BatchState.READY)
 
 
-async def find(session: AsyncSession, batch_id: int) -> Batch | None:
+async def find(session: Session, batch_id: int) -> Batch | None:
     """Return the batch with this id, if there is one."""
     return await session.get(Batch, batch_id)
 
 
 async def list_candidates(
-    session: AsyncSession,
+    session: Session,
     connection: Connection,
     statuses: Collection[str],
     since: date | None = None,
@@ -41,7 +41,7 @@ async def list_candidates(
         Export.state != ExportState.FAILED,
         Export.invoice_state != InvoiceState.UNDONE,
     )
-    found = await session.scalars(
+    return await session.every(
         select(InvoiceHeader.invoice_id)
         .where(
             InvoiceHeader.connection_id == connection.id,
@@ -51,11 +51,10 @@ async def list_candidates(
         )
         .order_by(InvoiceHeader.issued_on, InvoiceHeader.invoice_id)
     )
-    return found.all()
 
 
 async def last_verdicts(
-    session: AsyncSession, connection: Connection, invoice_ids: Collection[int]
+    session: Session, connection: Connection, invoice_ids: Collection[int]
 ) -> Mapping[int, tuple[BatchRow, datetime]]:
     """Return each invoice's last verdict and when it was given, by Paymo id.
 
@@ -79,25 +78,24 @@ async def last_verdicts(
     return {row.paymo_invoice_id: (row, at) for row, at in found}
 
 
-async def replace_rows(session: AsyncSession, batch: Batch, rows: Sequence[BatchRow]) -> None:
+async def replace_rows(session: Session, batch: Batch, rows: Sequence[BatchRow]) -> None:
     """Make these the rows of the batch."""
     await session.execute(delete(BatchRow).where(BatchRow.batch_id == batch.id))
     session.add_all(rows)
 
 
-async def list_rows(session: AsyncSession, batch_id: int) -> Sequence[BatchRow]:
+async def list_rows(session: Session, batch_id: int) -> Sequence[BatchRow]:
     """Return every row, in order."""
-    found = await session.scalars(
+    return await session.every(
         select(BatchRow).where(BatchRow.batch_id == batch_id).order_by(BatchRow.id)
     )
-    return found.all()
 
 
 async def list_unclaimed(
-    session: AsyncSession, batch_id: int, verdict: str, limit: int
+    session: Session, batch_id: int, verdict: str, limit: int
 ) -> Sequence[BatchRow]:
     """Return rows with this verdict that no export carries yet."""
-    found = await session.scalars(
+    return await session.every(
         select(BatchRow)
         .where(
             BatchRow.batch_id == batch_id,
@@ -107,14 +105,13 @@ async def list_unclaimed(
         .order_by(BatchRow.id)
         .limit(limit)
     )
-    return found.all()
 
 
 async def change_verdict(
-    session: AsyncSession, batch_id: int, was: str, becomes: str, *, is_selected: bool
+    session: Session, batch_id: int, was: str, becomes: str, *, is_selected: bool
 ) -> None:
     """Give another verdict to the selected rows, or to the others."""
-    await session.execute(
+    await session.write(
         update(BatchRow)
         .where(
             BatchRow.batch_id == batch_id,
@@ -123,11 +120,10 @@ async def change_verdict(
             BatchRow.export_id.is_(None),
         )
         .values(verdict=becomes)
-        .execution_options(synchronize_session=False)
     )
 
 
-async def keep_marks(session: AsyncSession, batch: Batch, marks: Marks) -> None:
+async def keep_marks(session: Session, batch: Batch, marks: Marks) -> None:
     """Take over what is selected on the page that was shown last; an older page says nothing."""
     is_current = [
         Batch.id == batch.id,
@@ -135,32 +131,27 @@ async def keep_marks(session: AsyncSession, batch: Batch, marks: Marks) -> None:
         Batch.revision == marks.revision,
     ]
     # Whoever writes first holds the row, so that an older page does not win over a newer one.
-    held = await session.scalar(
-        update(Batch).where(*is_current).values(revision=marks.revision).returning(Batch.id)
-    )
-    if held is None:
+    if not await session.write(update(Batch).where(*is_current).values(revision=marks.revision)):
         return
     for ids, is_selected in ((marks.shown, False), (marks.selected, True)):
-        await session.execute(
+        await session.write(
             update(BatchRow)
             .where(BatchRow.batch_id == batch.id, BatchRow.paymo_invoice_id.in_(ids))
             .values(is_selected=is_selected)
-            .execution_options(synchronize_session=False)
         )
 
 
-async def select_all(session: AsyncSession, batch: Batch, verdict: str | None) -> None:
+async def select_all(session: Session, batch: Batch, verdict: str | None) -> None:
     """Select every invoice with this verdict; None selects none."""
     fits = [BatchRow.verdict == verdict] if verdict else []
-    await session.execute(
+    await session.write(
         update(BatchRow)
         .where(BatchRow.batch_id == batch.id, *fits)
         .values(is_selected=bool(verdict))
-        .execution_options(synchronize_session=False)
     )
 
 
-async def draw_anew(session: AsyncSession, batch: Batch) -> None:
+async def draw_anew(session: Session, batch: Batch) -> None:
     """Have the boxes drawn anew: Slack keeps what a box shows for as long as it stays."""
     batch.revision = Batch.revision + 1
     await session.flush()
@@ -168,13 +159,13 @@ async def draw_anew(session: AsyncSession, batch: Batch) -> None:
 
 
 async def list_exports(
-    session: AsyncSession, batch_id: int, *only: ColumnElement[bool]
+    session: Session, batch_id: int, *only: ColumnElement[bool]
 ) -> Sequence[Export]:
     """Return the exports of these rows, whoever has them now.
 
     Long columns that nobody here reads aren't loaded.
     """
-    found = await session.scalars(
+    return await session.every(
         select(Export)
         .join(BatchRow, BatchRow.export_id == Export.id)
         .where(BatchRow.batch_id == batch_id, *only)
@@ -182,11 +173,10 @@ async def list_exports(
         .options(*exports.SHORT)
         .execution_options(populate_existing=True)
     )
-    return found.all()
 
 
 async def list_waiting(
-    session: AsyncSession, batch_id: int, *, is_apart: bool = False
+    session: Session, batch_id: int, *, is_apart: bool = False
 ) -> Sequence[Export]:
     """Return the exports of these rows that have no outcome yet.
 
@@ -198,7 +188,7 @@ async def list_waiting(
     return await list_exports(session, batch_id, *only)
 
 
-async def list_unsent(session: AsyncSession, batch_id: int) -> Sequence[tuple[BatchRow, Export]]:
+async def list_unsent(session: Session, batch_id: int) -> Sequence[tuple[BatchRow, Export]]:
     """Return the rows whose exports the batch still has to send, with these exports."""
     found = await session.execute(
         select(BatchRow, Export)
@@ -215,17 +205,16 @@ async def list_unsent(session: AsyncSession, batch_id: int) -> Sequence[tuple[Ba
     return [(row, export) for row, export in found]
 
 
-async def lacks_currency(session: AsyncSession, connection_id: int) -> bool:
+async def lacks_currency(session: Session, connection_id: int) -> bool:
     """Say whether a copied invoice has a currency that isn't known to be enabled in Xero."""
     enabled = select(Currency.code).where(Currency.connection_id == connection_id)
-    lacking = select(InvoiceHeader.invoice_id).where(
+    return await session.has(
         InvoiceHeader.connection_id == connection_id, InvoiceHeader.currency.not_in(enabled)
     )
-    return await session.scalar(lacking.limit(1)) is not None
 
 
 async def list_latest(
-    session: AsyncSession, connection: Connection, invoice_ids: Sequence[int]
+    session: Session, connection: Connection, invoice_ids: Sequence[int]
 ) -> dict[int, Export]:
     """Return the newest export of each of these Paymo invoices, if there is one."""
     latest: dict[int, Export] = {}
@@ -243,7 +232,7 @@ async def list_latest(
 
 
 async def renew(
-    session: AsyncSession, row: BatchRow, export: Export, invoice: dict[str, Any], at: datetime
+    session: Session, row: BatchRow, export: Export, invoice: dict[str, Any], at: datetime
 ) -> bool:
     """Replace the invoice that was shown by the one just read from Paymo."""
     if not await fenced(session, export, export.fence, seen_updated_on=at, invoice=invoice):
@@ -260,7 +249,7 @@ def _annotatable(batch_id: int) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-async def find_annotatable(session: AsyncSession, batch_id: int, after: int) -> Export | None:
+async def find_annotatable(session: Session, batch_id: int, after: int) -> Export | None:
     """Return the batch's next export that still gets a note in Xero's history."""
     return await session.scalar(
         select(Export)
@@ -270,24 +259,20 @@ async def find_annotatable(session: AsyncSession, batch_id: int, after: int) -> 
     )
 
 
-async def count_annotatable(session: AsyncSession, batch_id: int) -> int:
+async def count_annotatable(session: Session, batch_id: int) -> int:
     """Count the exports that still get a note."""
-    found = await session.scalar(select(func.count()).where(*_annotatable(batch_id)))
-    return found or 0
+    return await session.count(*_annotatable(batch_id))
 
 
-async def count_drafts(session: AsyncSession, connection: Connection, since: date | None) -> int:
+async def count_drafts(session: Session, connection: Connection, since: date | None) -> int:
     """Return how many invoices are drafts in Paymo, by the list last copied."""
     dated = [InvoiceHeader.issued_on >= since] if since else []
-    found = await session.scalar(
-        select(func.count()).where(
-            InvoiceHeader.connection_id == connection.id, InvoiceHeader.status == "draft", *dated
-        )
+    return await session.count(
+        InvoiceHeader.connection_id == connection.id, InvoiceHeader.status == "draft", *dated
     )
-    return found or 0
 
 
-async def is_exporting(session: AsyncSession, connection: Connection) -> bool:
+async def is_exporting(session: Session, connection: Connection) -> bool:
     """Say whether an invoice, or a batch, is on its way to Xero now."""
     waiting = select(Export.id).where(
         Export.connection_id == connection.id, Export.state.in_(exports.WAITING)
@@ -300,24 +285,23 @@ async def is_exporting(session: AsyncSession, connection: Connection) -> bool:
     return bool(await session.scalar(select(or_(waiting.exists(), running.exists()))))
 
 
-async def report_again(session: AsyncSession, batch_id: int, at: datetime) -> None:
+async def report_again(session: Session, batch_id: int, at: datetime) -> None:
     """Have a batch's report drawn again at `at`, unless it comes later anyway."""
-    await session.execute(
+    await session.write(
         update(Batch)
         .where(Batch.id == batch_id, Batch.state == BatchState.DONE)
         .values(leases.wanted(Batch, at))
-        .execution_options(synchronize_session=False)
     )
 
 
-async def forget_invoices(session: AsyncSession, batch_id: int) -> None:
+async def forget_invoices(session: Session, batch_id: int) -> None:
     """Delete the lines of Paymo's invoices from these rows; the heads stay."""
     await session.execute(
         update(BatchRow).where(BatchRow.batch_id == batch_id).values(invoice=None)
     )
 
 
-async def purge(session: AsyncSession, before: datetime) -> None:
+async def purge(session: Session, before: datetime) -> None:
     """Remove tables that nobody confirmed."""
     old = select(Batch.id).where(Batch.state.in_(_ON_TABLES), Batch.created_at < before)
     await session.execute(delete(BatchRow).where(BatchRow.batch_id.in_(old)))

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, select, true, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotConnected, Pair, SeveralConnections
 from services.model.connection import ConnectionState
@@ -13,6 +12,7 @@ from services.model.jobs import Job
 from services.model.people import Person, Role
 from services.model.wording import Command, Member, Typed
 from services.store import leases, people, schedules
+from services.store.engine import Session
 from services.store.people import Place
 from services.store.tables import Batch, Client, Connection, Export, Subscription, Task, Workspace
 
@@ -34,19 +34,19 @@ CONNECT_FIRST = f"Paymo and Xero aren't connected yet. Type {Typed(Command.CONNE
 IN_USE = (ConnectionState.ACTIVE, ConnectionState.BROKEN)
 
 
-async def get(session: AsyncSession, connection_id: int) -> Connection:
+async def get(session: Session, connection_id: int) -> Connection:
     """Return the connection with this id."""
     return await session.get_one(Connection, connection_id)
 
 
-async def hold(session: AsyncSession, connection_id: int) -> Connection:
+async def hold(session: Session, connection_id: int) -> Connection:
     """Lock the row until the transaction ends; return it as it is now."""
     return await session.get_one(
         Connection, connection_id, with_for_update=True, populate_existing=True
     )
 
 
-async def lock_here(session: AsyncSession, person: Person, connection_id: int) -> Connection:
+async def lock_here(session: Session, person: Person, connection_id: int) -> Connection:
     """Return the connection to its owner; of two who change it at once, the second sees the first.
 
     Its lists of people are written whole, so nobody may write them from what was read before.
@@ -59,12 +59,12 @@ async def lock_here(session: AsyncSession, person: Person, connection_id: int) -
     return locked
 
 
-async def wait_for_turn(session: AsyncSession, connection: Connection) -> None:
+async def wait_for_turn(session: Session, connection: Connection) -> None:
     """Wait for whoever changes the same connection just now, until this transaction ends."""
     await session.refresh(connection, with_for_update=True)
 
 
-async def places(session: AsyncSession, person: Person) -> Sequence[Place]:
+async def places(session: Session, person: Person) -> Sequence[Place]:
     """Return what decides roles in this person's workspace, for each connection."""
     found = await _open(session, person)
     heard: dict[int, dict[str, bool]] = {each.id: {} for each in found}
@@ -108,12 +108,12 @@ def is_begun(connection: Connection) -> bool:
     return not is_pending or bool(connection.paymo_api_key or connection.grant_id)
 
 
-async def list_open(session: AsyncSession, person: Person) -> Sequence[Connection]:
+async def list_open(session: Session, person: Person) -> Sequence[Connection]:
     """Return the workspace's connections that have not ended, the usual one first."""
     return _usual_first(await _open(session, person), await _bound_to(session, person.channel_id))
 
 
-async def _open(session: AsyncSession, person: Person) -> Sequence[Connection]:
+async def _open(session: Session, person: Person) -> Sequence[Connection]:
     return (await session.scalars(_CONNECTIONS, _workspace_of(person))).all()
 
 
@@ -140,7 +140,7 @@ def _usual_first(found: Sequence[Listed], bound: set[int]) -> Sequence[Listed]:
     return sorted(found, key=lambda each: (each.id not in bound, rank[each.state]))
 
 
-async def _bound_to(session: AsyncSession, channel_id: str) -> set[int]:
+async def _bound_to(session: Session, channel_id: str) -> set[int]:
     """Return the connections whose notifications a channel gets."""
     found = await session.scalars(
         select(Subscription.connection_id).where(Subscription.channel_id == channel_id)
@@ -148,7 +148,7 @@ async def _bound_to(session: AsyncSession, channel_id: str) -> set[int]:
     return set(found)
 
 
-async def find_current(session: AsyncSession, person: Person) -> Connection | None:
+async def find_current(session: Session, person: Person) -> Connection | None:
     """Return the connection that a command typed by this person, here, is about.
 
     Raises `SeveralConnections` where there are several and neither person nor channel says which.
@@ -158,7 +158,7 @@ async def find_current(session: AsyncSession, person: Person) -> Connection | No
 
 
 async def _current(
-    session: AsyncSession, person: Person, open_: Sequence[Connection]
+    session: Session, person: Person, open_: Sequence[Connection]
 ) -> Connection | None:
     found = [
         each
@@ -178,7 +178,7 @@ async def _current(
 
 
 async def _only_one_known(
-    session: AsyncSession, rivals: Sequence[Connection], person: Person
+    session: Session, rivals: Sequence[Connection], person: Person
 ) -> Connection:
     """Return the only one that this person has a role in; nobody is shown the names of others."""
     known = [
@@ -216,26 +216,26 @@ def require_ready(current: Connection | None) -> Connection:
     return current
 
 
-async def get_for(session: AsyncSession, person: Person, role: Role) -> Connection:
+async def get_for(session: Session, person: Person, role: Role) -> Connection:
     """Return the current connection when it works and the person has this role."""
     return await _ready(session, person, role, await find_current(session, person))
 
 
 async def _ready(
-    session: AsyncSession, person: Person, role: Role, connection: Connection | None
+    session: Session, person: Person, role: Role, connection: Connection | None
 ) -> Connection:
     if connection is not None and connection.state is not ConnectionState.PENDING:
         await people.require(session, connection, person, role)
     return require_ready(connection)
 
 
-async def get_for_exporter(session: AsyncSession, person: Person) -> Connection:
+async def get_for_exporter(session: Session, person: Person) -> Connection:
     """Return the current connection when it works and this person may export."""
     return await get_for(session, person, Role.EXPORTER)
 
 
 async def get_with_client(
-    session: AsyncSession, person: Person, client_id: int | None
+    session: Session, person: Person, client_id: int | None
 ) -> tuple[Connection, Client | None]:
     """Return the same, and this client of it, in one statement: a menu waits for nothing else."""
     asked = {**_workspace_of(person), "client_id": client_id}
@@ -246,7 +246,7 @@ async def get_with_client(
 
 
 async def get_here(
-    session: AsyncSession, person: Person, connection_id: int, role: Role = Role.EXPORTER
+    session: Session, person: Person, connection_id: int, role: Role = Role.EXPORTER
 ) -> Connection:
     """Return this connection when it belongs to the person's workspace and the role fits.
 
@@ -257,7 +257,7 @@ async def get_here(
     return found
 
 
-async def find_here(session: AsyncSession, person: Person, connection_id: int) -> Connection:
+async def find_here(session: Session, person: Person, connection_id: int) -> Connection:
     """Return this connection of the person's own workspace, whatever their role."""
     found = await session.scalar(
         select(Connection).join(Workspace).where(*_THEIRS, Connection.id == connection_id),
@@ -268,24 +268,24 @@ async def find_here(session: AsyncSession, person: Person, connection_id: int) -
     return found
 
 
-async def find_last_ended(session: AsyncSession, person: Person) -> Connection | None:
+async def find_last_ended(session: Session, person: Person) -> Connection | None:
     """Return the connection that ended last in this workspace, if its two sides were known."""
     ended = (Connection.state == ConnectionState.ENDED, Connection.tenant_id != "")
     return await session.scalar(_newest(*_THEIRS, *ended).join(Workspace), _workspace_of(person))
 
 
-async def find_former(session: AsyncSession, connection: Connection) -> Connection | None:
+async def find_former(session: Session, connection: Connection) -> Connection | None:
     """Return the ended connection of the same company with the same organisation, if any."""
     return await _find_same(session, connection, [ConnectionState.ENDED])
 
 
-async def find_rival(session: AsyncSession, connection: Connection) -> Connection | None:
+async def find_rival(session: Session, connection: Connection) -> Connection | None:
     """Return another connection of this workspace that joins the same two, if any."""
     return await _find_same(session, connection, [*IN_USE, ConnectionState.ENDING])
 
 
 async def _find_same(
-    session: AsyncSession, connection: Connection, states: Sequence[ConnectionState]
+    session: Session, connection: Connection, states: Sequence[ConnectionState]
 ) -> Connection | None:
     same = (
         Connection.paymo_company_id == connection.paymo_company_id,
@@ -294,7 +294,7 @@ async def _find_same(
     return await session.scalar(_newest(*_others(connection, states), *same))
 
 
-async def has_others(session: AsyncSession, connection: Connection) -> bool:
+async def has_others(session: Session, connection: Connection) -> bool:
     """Say whether the workspace has another connection that is in use."""
     return await session.scalar(_newest(*_others(connection, IN_USE))) is not None
 
@@ -313,29 +313,27 @@ def _newest(*conditions: ColumnElement[bool]) -> Select[Connection]:
     return select(Connection).where(*conditions).order_by(Connection.id.desc()).limit(1)
 
 
-async def list_by_tenants(session: AsyncSession, tenant_ids: Sequence[str]) -> Sequence[Connection]:
+async def list_by_tenants(session: Session, tenant_ids: Sequence[str]) -> Sequence[Connection]:
     """Return the working connections with these organisations."""
-    found = await session.scalars(
+    return await session.every(
         select(Connection).where(
             Connection.tenant_id.in_(tenant_ids), Connection.state == ConnectionState.ACTIVE
         )
     )
-    return found.all()
 
 
 async def list_in(
-    session: AsyncSession, workspace_id: int, state: ConnectionState
+    session: Session, workspace_id: int, state: ConnectionState
 ) -> Sequence[Connection]:
     """Return the connections of a workspace that are in this state."""
-    found = await session.scalars(
+    return await session.every(
         select(Connection)
         .where(Connection.workspace_id == workspace_id, Connection.state == state)
         .order_by(Connection.id)
     )
-    return found.all()
 
 
-async def want_fresh_lists(session: AsyncSession, connection: Connection, now: datetime) -> None:
+async def want_fresh_lists(session: Session, connection: Connection, now: datetime) -> None:
     """Have both systems' lists copied soon, unless that happened just now."""
     if connection.state is not ConnectionState.ACTIVE:
         return
@@ -355,7 +353,7 @@ def common_facts(connection: Connection) -> dict[str, object]:
     }
 
 
-async def release_parked(session: AsyncSession, connection: Connection, now: datetime) -> None:
+async def release_parked(session: Session, connection: Connection, now: datetime) -> None:
     """Let everything that waited for this connection come due."""
     await schedules.begin(session, [connection.id], [Job.SWEEP, Job.MIRROR], now)
     for table, ended in (
@@ -378,7 +376,7 @@ def pair_of(connection: Connection) -> Pair:
     )
 
 
-async def find_begun(session: AsyncSession, workspace_id: int, user_id: str) -> Connection | None:
+async def find_begun(session: Session, workspace_id: int, user_id: str) -> Connection | None:
     """Return the connection that this person has begun and not finished."""
     begun = (
         Connection.workspace_id == workspace_id,

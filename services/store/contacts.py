@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.store.engine import KEEPS_ROLES
+from services.store.engine import KEEPS_ROLES, Session
 from services.store.tables import Connection, Contact
 
 _AT_ONCE = 500
@@ -23,7 +22,7 @@ class Known(NamedTuple):
     tax_number: str
 
 
-async def read_known(session: AsyncSession, connection_id: int) -> AsyncIterator[list[Known]]:
+async def read_known(session: Session, connection_id: int) -> AsyncIterator[list[Known]]:
     """Yield every contact that isn't archived, in parts: there may be ten thousand."""
     asked = (
         select(*(getattr(Contact, each) for each in Known._fields))
@@ -37,7 +36,7 @@ async def read_known(session: AsyncSession, connection_id: int) -> AsyncIterator
         last = some[-1].contact_id
 
 
-async def list_archived_ids(session: AsyncSession, connection_id: int) -> set[str]:
+async def list_archived_ids(session: Session, connection_id: int) -> set[str]:
     """Return the contacts that cannot be used."""
     found = await session.scalars(
         select(Contact.contact_id).where(
@@ -47,19 +46,19 @@ async def list_archived_ids(session: AsyncSession, connection_id: int) -> set[st
     return set(found)
 
 
-async def find_mark(session: AsyncSession, connection_id: int) -> str:
+async def find_mark(session: Session, connection_id: int) -> str:
     """Return a mark that changes with every change of a contact."""
-    found = await session.scalar(
-        select(Connection.contacts_mark).where(Connection.id == connection_id)
+    return (
+        await session.scalar(select(Connection.contacts_mark).where(Connection.id == connection_id))
+        or ""
     )
-    return found or ""
 
 
-async def mark(session: AsyncSession, connection_id: int) -> None:
+async def mark(session: Session, connection_id: int) -> None:
     """Change the mark, so that every reader sees that contacts changed."""
-    await session.execute(
+    await session.write(
         update(Connection)
         .where(Connection.id == connection_id)
         .values(contacts_mark=secrets.token_hex(8)),
-        execution_options={"synchronize_session": False, **KEEPS_ROLES},
+        **KEEPS_ROLES,
     )

@@ -15,7 +15,6 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from services.model.connection import ConnectionState
@@ -23,6 +22,7 @@ from services.model.export import ExportState
 from services.model.invoice import PaymentState
 from services.model.jobs import Job, Left, TaskState
 from services.store import exports, leases, schedules
+from services.store.engine import Session
 from services.store.tables import (
     Acquaintance,
     Batch,
@@ -46,7 +46,7 @@ _LONG = timedelta(minutes=15)  # what waits for less is usual
 _LATELY = timedelta(days=1)
 
 
-async def list_due(session: AsyncSession, now: datetime, limit: int = 200) -> list[tuple[Job, int]]:
+async def list_due(session: Session, now: datetime, limit: int = 200) -> list[tuple[Job, int]]:
     """Return jobs and their keys, the longest due first, each once.
 
     Nothing is done for a workspace that took the app away, but to end what it asked to be ended.
@@ -187,7 +187,7 @@ def _for(job: Job, asked: _Due) -> Select[Job, int, datetime]:
 _EVERYTHING = _everything()
 
 
-async def count_left(session: AsyncSession, now: datetime) -> Left:
+async def count_left(session: Session, now: datetime) -> Left:
     """Count what waits for long, and what was given up."""
     is_asked = and_(Export.state == ExportState.FAILED, Export.requested_by != "")
     is_late = and_(Export.state != ExportState.FAILED, Export.requested_at <= now - _LONG)
@@ -218,7 +218,7 @@ async def count_left(session: AsyncSession, now: datetime) -> Left:
     )
 
 
-async def _count_broken(session: AsyncSession) -> int:
+async def _count_broken(session: Session) -> int:
     counted = (
         select(func.count(Connection.id))
         .join(Workspace, Workspace.id == Connection.workspace_id)
@@ -227,7 +227,7 @@ async def _count_broken(session: AsyncSession) -> int:
     return await session.scalar(counted) or 0
 
 
-async def _count_notices(session: AsyncSession, which: ColumnElement[bool]) -> int:
+async def _count_notices(session: Session, which: ColumnElement[bool]) -> int:
     counted = (
         select(func.count(Notice.id))
         .join(Workspace, Workspace.id == Notice.workspace_id)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import importlib
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +11,19 @@ from typing import Any, Self, TypeVar
 
 from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import (
-    URL,
+    ColumnExpressionArgument,
     Connection,
     Delete,
     Engine,
     Insert,
+    Select,
     Update,
     event,
+    func,
     inspect,
+    literal,
     make_url,
     select,
-    update,
 )
 from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import (
@@ -36,13 +37,12 @@ from sqlalchemy.orm import ORMExecuteState, SessionTransactionOrigin
 from sqlalchemy.orm import Session as SyncSession
 
 from services.store import tables
-from services.store.sqlite import READER, teach_sqlite
+from services.store.sqlite import READER, file_of, keep_private, teach_sqlite
 from services.store.tables import Base
-from services.store.types import KEYRING, Secret
+from services.store.types import KEYRING
 
-Session = AsyncSession
-Sessions = async_sessionmaker[AsyncSession]
 Row = TypeVar("Row", bound=Base)
+Found = TypeVar("Found")
 
 _MEMORY = "memory"
 _CHANGES = "changes"
@@ -64,12 +64,34 @@ _DECIDING: dict[Any, tuple[str, ...]] = {
     tables.Subscription: ("channel_id", "paused_because"),
 }
 _DECIDING_TABLES = {each.__tablename__ for each in _DECIDING}
-_IN_MEMORY = ("", ":memory:")
-_OWNER_ONLY = 0o600
 _MOST_OPEN = 15
 _RESTED = 1  # seconds
 _CLOSING_TAKES = 2  # seconds, of the ten that whoever stops a container waits
-_COMPANIONS = ("", "-wal", "-shm", "-journal", "-alone")
+
+
+class Session(AsyncSession):
+    """A session with what the store wants most."""
+
+    async def has(self, *which: ColumnExpressionArgument[bool]) -> bool:
+        """Say whether any row fits."""
+        return await self.scalar(select(literal(1)).where(*which).limit(1)) is not None
+
+    async def count(self, *which: ColumnExpressionArgument[bool]) -> int:
+        """Return how many rows fit."""
+        return await self.scalar(select(func.count()).where(*which)) or 0
+
+    async def every(self, asked: Select[Found]) -> Sequence[Found]:
+        """Return whatever fits, where one thing is asked for."""
+        return (await self.scalars(asked)).all()
+
+    async def write(self, statement: Update | Delete, **options: Any) -> bool:
+        """Write to rows and say whether there were any; those in memory stay as they were read."""
+        as_read = {"synchronize_session": False, **options}
+        done: Any = await self.execute(statement, execution_options=as_read)
+        return bool(done.rowcount)
+
+
+Sessions = async_sessionmaker[Session]
 
 
 def driver_url(url: str) -> str:
@@ -83,29 +105,6 @@ def driver_url(url: str) -> str:
         query = {("ssl" if key == "sslmode" else key): each for key, each in named.query.items()}
         named = named.set(query=query)
     return named.render_as_string(hide_password=False)
-
-
-def file_of(url: str | URL) -> Path | None:
-    """Return the file of a SQLite database; None in memory, and for any other database."""
-    made = make_url(url)
-    if made.get_backend_name() != "sqlite" or (made.database or "") in _IN_MEMORY:
-        return None
-    return Path(str(made.database).removeprefix("file:"))
-
-
-def keep_private(url: str) -> None:
-    """Let nobody but the file's owner read a SQLite database and what SQLite puts beside it.
-
-    SQLite gives its companions the mode of the database, so the database comes first.
-    """
-    file = file_of(url)
-    if file is None or file.is_dir():
-        return
-    with contextlib.suppress(OSError):  # what cannot be created here, connecting reports
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, _OWNER_ONLY))
-    for ending in _COMPANIONS:
-        with contextlib.suppress(OSError):  # not there, or somebody else's: doctor tells
-            file.with_name(file.name + ending).chmod(_OWNER_ONLY)
 
 
 class CannotOpen(Exception):
@@ -168,7 +167,11 @@ class Database:
         changes = Changes(reader)
         kept = {_MEMORY: {}, READER: reader.sync_engine, _CHANGES: changes}
         sessions = async_sessionmaker(
-            engine, expire_on_commit=False, sync_session_class=_Session, info=kept
+            engine,
+            class_=Session,
+            expire_on_commit=False,
+            sync_session_class=_Session,
+            info=kept,
         )
         return cls(engine, reader, sessions, changes)
 
@@ -328,29 +331,7 @@ def _ask_after_rest(engine: Engine) -> None:
             raise InvalidatePoolError from error
 
 
-async def rotate(sessions: Sessions) -> int:
-    """Encrypt every secret again with the first key; return how many there were.
-
-    Rows are locked while they are read, so that a token refreshed meanwhile is not undone.
-    """
-    count = 0
-    async with sessions.begin() as session:
-        for table in Base.metadata.sorted_tables:
-            keys = list(inspect(table).primary_key)
-            for column in table.columns:
-                if not isinstance(column.type, Secret):
-                    continue
-                found = await session.execute(
-                    select(column, *keys).where(column.is_not(None)).with_for_update()
-                )
-                for value, *key in found.all():
-                    same = [part == each for part, each in zip(keys, key, strict=True)]
-                    await session.execute(update(table).where(*same).values({column: value}))
-                    count += 1
-    return count
-
-
-def insert_into(session: AsyncSession, table: type[Base]) -> Any:
+def insert_into(session: Session, table: type[Base]) -> Any:
     """Return the dialect's own insert, which knows ON CONFLICT."""
     return _insert(session.get_bind().dialect.name, table)
 
@@ -359,12 +340,12 @@ def _insert(dialect: str, table: type[Base]) -> Any:
     return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
 
 
-async def add_new(session: AsyncSession, row: Row) -> Row | None:
+async def add_new(session: Session, row: Row) -> Row | None:
     """Add a row and return it as it is now, or None if there is one with its key."""
     return next(iter(await add_all_new(session, [row])), None)
 
 
-async def add_all_new(session: AsyncSession, rows: Sequence[Row]) -> Sequence[Row]:
+async def add_all_new(session: Session, rows: Sequence[Row]) -> Sequence[Row]:
     """Add the rows whose keys are new, and return those as they are now.
 
     The unique constraints decide. Whoever adds the same rows as others sorts them: in opposite
@@ -385,7 +366,7 @@ def _given(row: Base) -> dict[str, Any]:
     }
 
 
-async def put_all(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+async def put_all(session: Session, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert the rows, or bring those that are there up to date."""
     if not rows:
         return

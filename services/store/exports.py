@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select, union, update
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from services.errors import NotFound
@@ -13,6 +12,7 @@ from services.model.export import ExportState
 from services.model.invoice import ENDED_IN_XERO, UNDECIDED, UNSETTLED, InvoiceState
 from services.model.people import Person
 from services.store import connections, leases
+from services.store.engine import Session
 from services.store.leases import write_where
 from services.store.tables import Connection, Export, InvoiceHeader, Payment
 from services.store.types import is_any
@@ -53,13 +53,13 @@ def _held(connection_id: int) -> ColumnElement[bool]:
     return _unsettled(connection_id) & (Export.invoice_state == InvoiceState.HELD)
 
 
-async def get(session: AsyncSession, export_id: int) -> Export:
+async def get(session: Session, export_id: int) -> Export:
     """Return the export with this id."""
     return await session.get_one(Export, export_id)
 
 
 async def get_here(
-    session: AsyncSession, person: Person, export_id: int, *, called: str = "export"
+    session: Session, person: Person, export_id: int, *, called: str = "export"
 ) -> tuple[Export, Connection]:
     """Return an export with its working connection, where the person may export over that.
 
@@ -72,14 +72,12 @@ async def get_here(
     return export, connections.require_ready(found)
 
 
-async def find(session: AsyncSession, export_id: int) -> Export | None:
+async def find(session: Session, export_id: int) -> Export | None:
     """Return the export with this id, if there is one."""
     return await session.get(Export, export_id)
 
 
-async def find_latest(
-    session: AsyncSession, connection: Connection, invoice_id: int
-) -> Export | None:
+async def find_latest(session: Session, connection: Connection, invoice_id: int) -> Export | None:
     """Return the newest generation of this invoice in this organisation."""
     return await session.scalar(
         select(Export)
@@ -92,18 +90,18 @@ async def find_latest(
     )
 
 
-async def hold(session: AsyncSession, export_id: int) -> Export:
+async def hold(session: Session, export_id: int) -> Export:
     """Lock the row until the transaction ends; return it as it is now."""
     return await session.get_one(Export, export_id, with_for_update=True, populate_existing=True)
 
 
-async def hold_all(session: AsyncSession, export_ids: Collection[int]) -> None:
+async def hold_all(session: Session, export_ids: Collection[int]) -> None:
     """Lock these rows in the order of their ids, so that two who want many never deadlock."""
     own = select(Export.id).where(Export.id.in_(export_ids)).order_by(Export.id)
     await session.execute(own.with_for_update())
 
 
-async def take(session: AsyncSession, export_id: int, now: datetime) -> Export | None:
+async def take(session: Session, export_id: int, now: datetime) -> Export | None:
     """Take this export when it is due; nobody else gets it during the lease."""
     own = (Export.id == export_id) & Export.state.in_(TAKEN)
     return await leases.take_where(session, Export, own, now)
@@ -119,20 +117,20 @@ def _refused(connection: Connection) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-async def nudge_refused(session: AsyncSession, connection: Connection, now: datetime) -> None:
+async def nudge_refused(session: Session, connection: Connection, now: datetime) -> None:
     """Check refused exports again soon: something that the checks read has changed."""
     own = select(Export.id).where(*_refused(connection)).order_by(Export.id).with_for_update()
     await session.execute(update(Export).where(Export.id.in_(own)).values(due_at=now))
 
 
-async def list_refused(session: AsyncSession, connection: Connection) -> Sequence[Export]:
+async def list_refused(session: Session, connection: Connection) -> Sequence[Export]:
     """Lock and return refused exports that people asked for, oldest first."""
     refused = select(Export).where(*_refused(connection)).order_by(Export.id)
-    return (await session.scalars(refused.with_for_update())).all()
+    return await session.every(refused.with_for_update())
 
 
 async def list_by_xero_ids(
-    session: AsyncSession, connection: Connection, xero_ids: Collection[str]
+    session: Session, connection: Connection, xero_ids: Collection[str]
 ) -> dict[str, Export]:
     """Return what this connection exported, by Xero's invoice ids, oldest first."""
     found = await session.scalars(
@@ -146,14 +144,14 @@ async def list_by_xero_ids(
     return {each.xero_invoice_id or "": each for each in found}
 
 
-async def list_known_ids(session: AsyncSession, tenant_id: str) -> set[str | None]:
+async def list_known_ids(session: Session, tenant_id: str) -> set[str | None]:
     """Return the Xero ids of all exports to this organisation, over any connection."""
     asked = select(Export.xero_invoice_id).where(Export.tenant_id == tenant_id)
     return set(await session.scalars(asked))
 
 
 async def find_linked(
-    session: AsyncSession, connection: Connection, xero_id: str, paymo_id: int
+    session: Session, connection: Connection, xero_id: str, paymo_id: int
 ) -> Export | None:
     """Return the newest export over this connection that is this invoice, in Xero or in Paymo."""
     return await session.scalar(
@@ -169,7 +167,7 @@ async def find_linked(
 
 
 async def list_followed_ids(
-    session: AsyncSession, connection: Connection, *, not_of: str = ""
+    session: Session, connection: Connection, *, not_of: str = ""
 ) -> list[str]:
     """Return Xero's ids of the invoices whose life is still followed.
 
@@ -191,7 +189,7 @@ async def list_followed_ids(
     return sorted([each for each in await session.scalars(anothers) if each])
 
 
-async def find_deleted(session: AsyncSession, connection: Connection, number: str) -> Export | None:
+async def find_deleted(session: Session, connection: Connection, number: str) -> Export | None:
     """Return the newest export with this number that the app deleted in Paymo."""
     return await session.scalar(
         select(Export)
@@ -205,7 +203,7 @@ async def find_deleted(session: AsyncSession, connection: Connection, number: st
     )
 
 
-async def list_deleted_numbers(session: AsyncSession, connection: Connection) -> set[str]:
+async def list_deleted_numbers(session: Session, connection: Connection) -> set[str]:
     """Return the numbers, in small letters, that the app deleted in Paymo."""
     found = await session.scalars(
         select(func.lower(Export.number)).where(
@@ -215,23 +213,21 @@ async def list_deleted_numbers(session: AsyncSession, connection: Connection) ->
     return set(found)
 
 
-async def list_unsettled(session: AsyncSession, connection: Connection) -> Sequence[Export]:
+async def list_unsettled(session: Session, connection: Connection) -> Sequence[Export]:
     """Return the exports that Xero deleted or voided and Paymo has not followed yet."""
-    found = await session.scalars(
+    return await session.every(
         select(Export)
         .where(_unsettled(connection.id), Export.invoice_state.in_(UNSETTLED))
         .order_by(Export.id)
     )
-    return found.all()
 
 
-async def list_held(session: AsyncSession, connection_id: int) -> Sequence[Export]:
+async def list_held(session: Session, connection_id: int) -> Sequence[Export]:
     """Return the exports that the breaker stopped."""
-    found = await session.scalars(select(Export).where(_held(connection_id)).order_by(Export.id))
-    return found.all()
+    return await session.every(select(Export).where(_held(connection_id)).order_by(Export.id))
 
 
-async def list_held_ids(session: AsyncSession, connection: Connection) -> tuple[int, ...]:
+async def list_held_ids(session: Session, connection: Connection) -> tuple[int, ...]:
     """Return their ids, for the buttons that decide about them."""
     if not connection.is_paused:
         return ()
@@ -239,70 +235,62 @@ async def list_held_ids(session: AsyncSession, connection: Connection) -> tuple[
     return tuple(await session.scalars(asked))
 
 
-async def list_unchecked(
-    session: AsyncSession, connection: Connection, limit: int
-) -> Sequence[Export]:
+async def list_unchecked(session: Session, connection: Connection, limit: int) -> Sequence[Export]:
     """Return live exports to check in Paymo: new ones, and those with a hint of a change."""
-    found = await session.scalars(
+    return await session.every(
         select(Export)
         .where(_live(connection), Export.paymo_checked_at.is_(None))
         .order_by(Export.id)
         .limit(limit)
     )
-    return found.all()
 
 
 async def list_longest_checked(
-    session: AsyncSession, connection: Connection, limit: int
+    session: Session, connection: Connection, limit: int
 ) -> Sequence[Export]:
     """Return the live exports whose last check in Paymo is the longest ago."""
-    found = await session.scalars(
+    return await session.every(
         select(Export)
         .where(_live(connection), Export.paymo_checked_at.is_not(None))
         .order_by(Export.paymo_checked_at, Export.id)
         .limit(limit)
     )
-    return found.all()
 
 
 async def list_watched_ids(
-    session: AsyncSession, connection: Connection, paymo_ids: Collection[int]
+    session: Session, connection: Connection, paymo_ids: Collection[int]
 ) -> Sequence[int]:
     """Return the live exports of the invoices, or with copies of payments, of these Paymo ids."""
     holders = select(Payment.export_id).where(
         Payment.connection_id == connection.id, Payment.paymo_payment_id.in_(paymo_ids)
     )
-    found = await session.scalars(
+    return await session.every(
         select(Export.id).where(
             _live(connection),
             or_(Export.paymo_invoice_id.in_(paymo_ids), Export.id.in_(holders)),
         )
     )
-    return found.all()
 
 
 async def mark_checked(
-    session: AsyncSession, export_ids: Collection[int], now: datetime, *, is_hinted: bool
+    session: Session, export_ids: Collection[int], now: datetime, *, is_hinted: bool
 ) -> None:
     """Note that these are checked in Paymo: the hinted ones, or those not hinted at meanwhile."""
     checked_at = Export.paymo_checked_at
     as_read = checked_at.is_(None) if is_hinted else checked_at.is_not(None)
-    await session.execute(
-        update(Export)
-        .where(Export.id.in_(export_ids), as_read)
-        .values(paymo_checked_at=now)
-        .execution_options(synchronize_session=False)
+    await session.write(
+        update(Export).where(Export.id.in_(export_ids), as_read).values(paymo_checked_at=now)
     )
 
 
-async def uncheck(session: AsyncSession, export_ids: Collection[int]) -> None:
+async def uncheck(session: Session, export_ids: Collection[int]) -> None:
     """Have these checked in Paymo before all others."""
     await session.execute(
         update(Export).where(Export.id.in_(export_ids)).values(paymo_checked_at=None)
     )
 
 
-async def counts(session: AsyncSession, connection_id: int) -> dict[ExportState, int]:
+async def counts(session: Session, connection_id: int) -> dict[ExportState, int]:
     """Count the exports in each state."""
     rows = await session.execute(
         select(Export.state, func.count())
@@ -312,31 +300,29 @@ async def counts(session: AsyncSession, connection_id: int) -> dict[ExportState,
     return {row[0]: row[1] for row in rows}
 
 
-async def count_live(session: AsyncSession, connection: Connection) -> int:
+async def count_live(session: Session, connection: Connection) -> int:
     """Count the exported invoices that are live in Xero, those that were linked anew once."""
-    found = await session.scalar(
-        select(func.count(Export.xero_invoice_id.distinct())).where(
-            over(connection),
-            Export.state.in_(DONE),
-            Export.invoice_state.in_((InvoiceState.LIVE, InvoiceState.UNDOING, InvoiceState.GONE)),
+    return (
+        await session.scalar(
+            select(func.count(Export.xero_invoice_id.distinct())).where(
+                over(connection),
+                Export.state.in_(DONE),
+                Export.invoice_state.in_(
+                    (InvoiceState.LIVE, InvoiceState.UNDOING, InvoiceState.GONE)
+                ),
+            )
         )
+        or 0
     )
-    return found or 0
 
 
-async def count_asking(session: AsyncSession, connection_id: int) -> int:
+async def count_asking(session: Session, connection_id: int) -> int:
     """Return how many exports wait for a person's decision."""
-    found = await session.scalar(
-        select(func.count()).where(
-            _unsettled(connection_id),
-            Export.invoice_state.in_(UNDECIDED),
-        )
-    )
-    return found or 0
+    return await session.count(_unsettled(connection_id), Export.invoice_state.in_(UNDECIDED))
 
 
 async def list_taken_ids(
-    session: AsyncSession, connection: Connection, invoice_ids: Collection[int]
+    session: Session, connection: Connection, invoice_ids: Collection[int]
 ) -> dict[int, ExportState]:
     """Return which of these Paymo invoices are exported or on their way."""
     rows = await session.execute(
@@ -351,7 +337,7 @@ async def list_taken_ids(
 
 
 async def note_compared(
-    session: AsyncSession, export: Export, marks: str, compared: dict[str, Any]
+    session: Session, export: Export, marks: str, compared: dict[str, Any]
 ) -> bool:
     """Write what was compared and notified, unless the row changed since it was read."""
     is_same = (
@@ -363,7 +349,7 @@ async def note_compared(
 
 
 async def list_copied(
-    session: AsyncSession, connection: Connection, paymo_ids: Collection[int] | None
+    session: Session, connection: Connection, paymo_ids: Collection[int] | None
 ) -> Sequence[tuple[int, int, datetime]]:
     """Return live exports with Paymo's id and when it had changed, by the list last copied."""
     asked = (

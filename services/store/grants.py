@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
+from services.store.engine import Session
 from services.store.tables import Connection, Grant
 
 # Those that are being ended let go of what they share, so two that end at once leave nothing.
@@ -25,23 +25,23 @@ class Refreshed:
     expires_at: datetime
 
 
-async def add(session: AsyncSession, grant: Grant) -> int:
+async def add(session: Session, grant: Grant) -> int:
     """Add a token set and return its id."""
     session.add(grant)
     await session.flush()
     return grant.id
 
 
-async def get(session: AsyncSession, grant_id: int) -> Grant:
+async def get(session: Session, grant_id: int) -> Grant:
     """Return the token set as it is now."""
     return await session.get_one(Grant, grant_id, populate_existing=True)
 
 
 async def claim(
-    session: AsyncSession, grant_id: int, version: int, now: datetime, lease: timedelta
+    session: Session, grant_id: int, version: int, now: datetime, lease: timedelta
 ) -> bool:
     """Take the right to refresh this version until the lease ends; one of many gets it."""
-    taken = await session.scalar(
+    return await session.write(
         update(Grant)
         .where(
             Grant.id == grant_id,
@@ -50,15 +50,10 @@ async def claim(
             or_(Grant.lease_until.is_(None), Grant.lease_until <= now),
         )
         .values(lease_until=now + lease)
-        .returning(Grant.id)
-        .execution_options(synchronize_session=False)
     )
-    return taken is not None
 
 
-async def save_refreshed(
-    session: AsyncSession, grant_id: int, version: int, fresh: Refreshed
-) -> bool:
+async def save_refreshed(session: Session, grant_id: int, version: int, fresh: Refreshed) -> bool:
     """Store what came of refreshing this version, unless a newer one is there."""
     return await _change(
         session,
@@ -75,42 +70,41 @@ async def save_refreshed(
     )
 
 
-async def release(session: AsyncSession, grant_id: int, version: int) -> bool:
+async def release(session: Session, grant_id: int, version: int) -> bool:
     """Give the claim back, so that somebody else may try at once."""
     return await _change(session, grant_id, version, {"lease_until": None})
 
 
-async def mark_dead(session: AsyncSession, grant_id: int, version: int) -> bool:
+async def mark_dead(session: Session, grant_id: int, version: int) -> bool:
     """Note that Xero ended the consent, unless a newer version is there."""
     return await _change(session, grant_id, version, {"is_dead": True, "lease_until": None})
 
 
-async def is_linked(session: AsyncSession, xero_connection_id: str) -> bool:
+async def is_linked(session: Session, xero_connection_id: str) -> bool:
     """Say whether a live connection of any workspace uses this connection in Xero."""
-    return await _has(session, Connection.xero_connection_id == xero_connection_id)
+    return await session.has(_LIVE, Connection.xero_connection_id == xero_connection_id)
 
 
-async def is_used(session: AsyncSession, grant_id: int) -> bool:
+async def is_used(session: Session, grant_id: int) -> bool:
     """Say whether a live connection uses this token set, or another one of the same Xero user."""
-    return await _has(session, await _same_user(session, grant_id))
+    return await session.has(_LIVE, await _same_user(session, grant_id))
 
 
-async def list_sharers(session: AsyncSession, connection: Connection) -> Sequence[Connection]:
+async def list_sharers(session: Session, connection: Connection) -> Sequence[Connection]:
     """Return the other live connections that hold the same at Xero, of every workspace."""
     if connection.grant_id is None:
         return ()
     shares = await _same_user(session, connection.grant_id)
     if connection.xero_connection_id:
         shares |= Connection.xero_connection_id == connection.xero_connection_id
-    found = await session.scalars(
+    return await session.every(
         select(Connection)
         .where(_LIVE, shares, Connection.id != connection.id)
         .order_by(Connection.id)
     )
-    return found.all()
 
 
-async def _same_user(session: AsyncSession, grant_id: int) -> ColumnElement[bool]:
+async def _same_user(session: Session, grant_id: int) -> ColumnElement[bool]:
     user_id = await session.scalar(select(Grant.xero_user_id).where(Grant.id == grant_id))
     same = Connection.grant_id == grant_id
     if user_id:
@@ -119,14 +113,9 @@ async def _same_user(session: AsyncSession, grant_id: int) -> ColumnElement[bool
     return same
 
 
-async def _has(session: AsyncSession, where: ColumnElement[bool]) -> bool:
-    found = await session.scalar(select(Connection.id).where(_LIVE, where).limit(1))
-    return found is not None
-
-
-async def list_idle(session: AsyncSession, before: datetime) -> Sequence[int]:
+async def list_idle(session: Session, before: datetime) -> Sequence[int]:
     """Return the token sets in use whose access token ran out before this."""
-    found = await session.scalars(
+    return await session.every(
         select(Grant.id)
         .join(Connection, Connection.grant_id == Grant.id)
         .where(
@@ -136,23 +125,15 @@ async def list_idle(session: AsyncSession, before: datetime) -> Sequence[int]:
         )
         .distinct()
     )
-    return found.all()
 
 
-async def remove_unused(session: AsyncSession, grant_id: int) -> None:
+async def remove_unused(session: Session, grant_id: int) -> None:
     """Delete a token set unless a connection still names it."""
     users = select(Connection.id).where(Connection.grant_id == grant_id)
     await session.execute(delete(Grant).where(Grant.id == grant_id, ~users.exists()))
 
 
-async def _change(
-    session: AsyncSession, grant_id: int, version: int, values: dict[str, object]
-) -> bool:
-    changed = await session.scalar(
-        update(Grant)
-        .where(Grant.id == grant_id, Grant.version == version)
-        .values(values)
-        .returning(Grant.id)
-        .execution_options(synchronize_session=False)
+async def _change(session: Session, grant_id: int, version: int, values: dict[str, object]) -> bool:
+    return await session.write(
+        update(Grant).where(Grant.id == grant_id, Grant.version == version).values(values)
     )
-    return changed is not None

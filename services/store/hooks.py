@@ -6,22 +6,21 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import InstrumentedAttribute, set_committed_value
 
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.store import leases, schedules
-from services.store.engine import KEEPS_ROLES
+from services.store.engine import KEEPS_ROLES, Session
 from services.store.tables import Connection
 
 _NOTED_EVERY = timedelta(minutes=10)
 
 
-async def ensure(session: AsyncSession, connection_id: int) -> Connection:
+async def ensure(session: Session, connection_id: int) -> Connection:
     """Give a working connection a token and a secret, if it has none; return it as it is now."""
     token = secrets.token_urlsafe(32)
-    await session.execute(
+    await session.write(
         update(Connection)
         .where(
             Connection.id == connection_id,
@@ -33,27 +32,26 @@ async def ensure(session: AsyncSession, connection_id: int) -> Connection:
             paymo_hook_token=token,
             paymo_hook_secret=secrets.token_urlsafe(32),
         )
-        .execution_options(synchronize_session=False)
     )
     return await session.get_one(Connection, connection_id, populate_existing=True)
 
 
 async def note_heard(
-    session: AsyncSession,
+    session: Session,
     column: InstrumentedAttribute[datetime | None],
     ids: Collection[int],
     now: datetime,
 ) -> None:
     """Note that a webhook came for these connections; often enough is every ten minutes."""
-    await session.execute(
+    await session.write(
         update(Connection)
         .where(Connection.id.in_(ids), or_(column.is_(None), column < now - _NOTED_EVERY))
-        .values({column: now})
-        .execution_options(synchronize_session=False, **KEEPS_ROLES)
+        .values({column: now}),
+        **KEEPS_ROLES,
     )
 
 
-async def find(session: AsyncSession, token: str) -> Connection | None:
+async def find(session: Session, token: str) -> Connection | None:
     """Return the connection whose webhooks' address ends with this token."""
     return await session.scalar(
         select(Connection).where(Connection.paymo_hook_digest == _digest(token))
@@ -69,7 +67,7 @@ def _is_as_read(connection: Connection) -> ColumnElement[bool]:
     )
 
 
-async def leave(session: AsyncSession, connection: Connection, now: datetime) -> bool:
+async def leave(session: Session, connection: Connection, now: datetime) -> bool:
     """Note that a registration leaves now; False when the connection was ended meanwhile.
 
     Raises `StillUnderWay` while another one may still take effect.
@@ -85,38 +83,30 @@ async def leave(session: AsyncSession, connection: Connection, now: datetime) ->
     return True
 
 
-async def settle(session: AsyncSession, connection: Connection) -> None:
+async def settle(session: Session, connection: Connection) -> None:
     """Note that the outcome of a registration is known."""
-    await session.execute(
-        update(Connection)
-        .where(Connection.id == connection.id)
-        .values(sent_at=None)
-        .execution_options(synchronize_session=False)
+    await session.write(
+        update(Connection).where(Connection.id == connection.id).values(sent_at=None)
     )
 
 
-async def note_checked(session: AsyncSession, connection: Connection, now: datetime) -> bool:
+async def note_checked(session: Session, connection: Connection, now: datetime) -> bool:
     """Note that Paymo has what it should, unless the connection was ended meanwhile."""
-    written = await session.scalar(
-        update(Connection)
-        .where(_is_as_read(connection))
-        .values(paymo_hooks_checked_at=now)
-        .returning(Connection.id)
-        .execution_options(synchronize_session=False)
+    return await session.write(
+        update(Connection).where(_is_as_read(connection)).values(paymo_hooks_checked_at=now)
     )
-    return written is not None
 
 
 async def queue(
-    session: AsyncSession, connection: Connection, soon: datetime, *, sweep: bool, in_full: bool
+    session: Session, connection: Connection, soon: datetime, *, sweep: bool, in_full: bool
 ) -> None:
     """Have Paymo's lists copied soon, and the organisation swept, too, where that is wanted."""
     if in_full:
-        await session.execute(
+        await session.write(
             update(Connection)
             .where(Connection.id == connection.id, Connection.state == ConnectionState.ACTIVE)
-            .values(paymo_mirrored_at=None)
-            .execution_options(synchronize_session=False, **KEEPS_ROLES)
+            .values(paymo_mirrored_at=None),
+            **KEEPS_ROLES,
         )
     jobs = [Job.MIRROR, Job.SWEEP] if sweep else [Job.MIRROR]
     await schedules.want(session, [connection.id], jobs, soon)

@@ -26,7 +26,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import set_committed_value
 
 from services.errors import (
@@ -38,6 +37,7 @@ from services.errors import (
     Unreachable,
 )
 from services.model.jobs import CALL_LIMIT
+from services.store.engine import Session
 from services.store.types import Base, Leased, Sends, Traced, request_at_work
 
 # Renewed every two seconds, it outlives a pause of ten. A longer pause while a message is being
@@ -56,13 +56,13 @@ def is_free(table: type[Leased], now: Any) -> ColumnElement[bool]:
     return and_(table.due_at <= now, or_(table.leased_until.is_(None), table.leased_until <= now))
 
 
-async def take(session: AsyncSession, table: type[R], key: int, now: datetime) -> R | None:
+async def take(session: Session, table: type[R], key: int, now: datetime) -> R | None:
     """Take the row with this id if it is free; of several who try, one gets it."""
     return await take_where(session, table, inspect(table).primary_key[0] == key, now)
 
 
 async def take_where(
-    session: AsyncSession, table: type[R], which: ColumnElement[bool], now: datetime
+    session: Session, table: type[R], which: ColumnElement[bool], now: datetime
 ) -> R | None:
     """Take the row that `which` chooses, as `take` does."""
     taken: R | None = await session.scalar(_taking(table, which & is_free(table, now), now))
@@ -70,7 +70,7 @@ async def take_where(
 
 
 async def take_all(
-    session: AsyncSession, table: type[R], keys: Sequence[int], now: datetime
+    session: Session, table: type[R], keys: Sequence[int], now: datetime
 ) -> Sequence[R]:
     """Take the free ones of these rows, in the order of their ids."""
     key = inspect(table).primary_key[0]
@@ -105,7 +105,7 @@ def wanted(table: type[Leased], at: datetime) -> dict[str, Any]:
     return {"due_at": at, "leased_until": None, "fence": table.fence + 1}
 
 
-async def renew(session: AsyncSession, row: Leased, now: datetime) -> bool:
+async def renew(session: Session, row: Leased, now: datetime) -> bool:
     """Keep the row for another lease; False where it was let go of, or taken away.
 
     In a transaction that writes something else, this is the fence.
@@ -115,21 +115,20 @@ async def renew(session: AsyncSession, row: Leased, now: datetime) -> bool:
     return await _write(session, row, _is_held(row), values) is not None
 
 
-async def renew_all(session: AsyncSession, rows: Sequence[Leased], now: datetime) -> None:
+async def renew_all(session: Session, rows: Sequence[Leased], now: datetime) -> None:
     """Renew the leases of those of these rows that nobody has taken."""
     table, until = type(rows[0]), now + LEASE
     key = inspect(table).primary_key[0]
     held = await _hold(session, rows, table.leased_until.is_not(None))
-    await session.execute(
+    await session.write(
         update(table)
         .where(key.in_([_key_of(each) for each in held]))
         .values(due_at=unless_hinted(table, until), leased_until=until)
-        .execution_options(synchronize_session=False)
     )
 
 
 async def let_go(
-    session: AsyncSession, row: Leased, due_at: datetime | None = None, **values: Any
+    session: Session, row: Leased, due_at: datetime | None = None, **values: Any
 ) -> bool:
     """Write `values` and end the lease; False where that has happened, or it was taken away.
 
@@ -150,14 +149,14 @@ def _is_held(row: Leased) -> ColumnElement[bool]:
     return and_(table.fence == row.fence, table.leased_until.is_not(None))
 
 
-async def fenced(session: AsyncSession, row: Base, fence: int, **values: Any) -> bool:
+async def fenced(session: Session, row: Base, fence: int, **values: Any) -> bool:
     """Write `values` unless somebody took the row since; the row in memory follows."""
     table = type(row)
     return await write_where(session, row, table.fence == fence, **values)  # type: ignore[attr-defined]
 
 
 async def write_where(
-    session: AsyncSession, row: Base | Leased, as_read: ColumnElement[bool], **values: Any
+    session: Session, row: Base | Leased, as_read: ColumnElement[bool], **values: Any
 ) -> bool:
     """Write `values` if the row in the database still is `as_read`; the row in memory follows."""
     written = await _write(session, row, as_read, ended(type(row), values))
@@ -168,7 +167,7 @@ async def write_where(
 
 
 async def write_all(
-    session: AsyncSession, values: Mapping[Row, Mapping[str, Any]], as_read: ColumnElement[bool]
+    session: Session, values: Mapping[Row, Mapping[str, Any]], as_read: ColumnElement[bool]
 ) -> Sequence[Row]:
     """Write to many rows, each under its fence; return those that still were `as_read`.
 
@@ -217,7 +216,7 @@ def _key_of(row: Any) -> Any:
 
 
 async def _hold(
-    session: AsyncSession, rows: Sequence[Row], as_read: ColumnElement[bool]
+    session: Session, rows: Sequence[Row], as_read: ColumnElement[bool]
 ) -> Sequence[Row]:
     """Return those of these rows that still are `as_read`, and that nobody took since.
 
@@ -231,7 +230,7 @@ async def _hold(
 
 
 async def _write(
-    session: AsyncSession,
+    session: Session,
     row: Base | Leased,
     as_read: ColumnElement[bool],
     values: Mapping[str, Any],
@@ -243,11 +242,8 @@ async def _write(
         # On the table, not the class: what is written is known, so nothing comes back.
         await session.flush()
         plain: Any = inspect(table).local_table
-        done: Any = await session.execute(
-            update(plain).where(*own, as_read).values(values),
-            execution_options={"synchronize_session": False},
-        )
-        return values if done.rowcount else None
+        changed = update(plain).where(*own, as_read).values(values)
+        return values if await session.write(changed) else None
     written = await session.execute(
         update(table)
         .where(*own, as_read)

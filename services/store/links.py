@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy import ColumnElement, delete, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.store.engine import Session
 from services.store.tables import OneTimeLink
 
 LIFETIME = timedelta(minutes=10)
 TRIES = 5
 
 
-def add(session: AsyncSession, link: OneTimeLink, now: datetime) -> str:
+def add(session: Session, link: OneTimeLink, now: datetime) -> str:
     """Add a link, whose digest and end are filled in here; return the nonce for its address."""
     nonce = secrets.token_urlsafe(32)
     link.digest = digest(nonce)
@@ -23,16 +23,12 @@ def add(session: AsyncSession, link: OneTimeLink, now: datetime) -> str:
     return nonce
 
 
-async def find(
-    session: AsyncSession, nonce: str, purpose: str, now: datetime
-) -> OneTimeLink | None:
+async def find(session: Session, nonce: str, purpose: str, now: datetime) -> OneTimeLink | None:
     """Return the link while it can be used, without using it up."""
     return await session.scalar(select(OneTimeLink).where(*_usable(nonce, purpose, now)))
 
 
-async def take(
-    session: AsyncSession, nonce: str, purpose: str, now: datetime
-) -> OneTimeLink | None:
+async def take(session: Session, nonce: str, purpose: str, now: datetime) -> OneTimeLink | None:
     """Use the link up; of many who try at once, one gets it."""
     taken: OneTimeLink | None = await session.scalar(
         delete(OneTimeLink)
@@ -46,9 +42,9 @@ async def take(
     return taken
 
 
-async def take_try(session: AsyncSession, link_id: int, browser: str) -> bool:
+async def take_try(session: Session, link_id: int, browser: str) -> bool:
     """Take one of the link's few tries, which binds it to this browser from now on."""
-    taken = await session.scalar(
+    return await session.write(
         update(OneTimeLink)
         .where(
             OneTimeLink.id == link_id,
@@ -56,36 +52,26 @@ async def take_try(session: AsyncSession, link_id: int, browser: str) -> bool:
             OneTimeLink.browser.in_(("", digest(browser))),
         )
         .values(tries=OneTimeLink.tries + 1, browser=digest(browser))
-        .returning(OneTimeLink.id)
-        .execution_options(synchronize_session=False)
     )
-    return taken is not None
 
 
-async def give_try_back(session: AsyncSession, link_id: int) -> None:
+async def give_try_back(session: Session, link_id: int) -> None:
     """Let a try count for nothing, because nobody could tell whether it was right."""
-    await session.execute(
+    await session.write(
         update(OneTimeLink)
         .where(OneTimeLink.id == link_id, OneTimeLink.tries > 0)
         .values(tries=OneTimeLink.tries - 1)
-        .execution_options(synchronize_session=False)
     )
 
 
-async def end_spent(session: AsyncSession, link_id: int) -> bool:
+async def end_spent(session: Session, link_id: int) -> bool:
     """Remove the link if it has no try left; say whether it was this one that ended it."""
-    gone = await session.scalar(
-        delete(OneTimeLink)
-        .where(OneTimeLink.id == link_id, OneTimeLink.tries >= TRIES)
-        .returning(OneTimeLink.id)
-        .execution_options(synchronize_session=False)
+    return await session.write(
+        delete(OneTimeLink).where(OneTimeLink.id == link_id, OneTimeLink.tries >= TRIES)
     )
-    return gone is not None
 
 
-async def attach_view(
-    session: AsyncSession, connection_id: int, user_id: str, view_id: str
-) -> None:
+async def attach_view(session: Session, connection_id: int, user_id: str, view_id: str) -> None:
     """Say in which modal a person's links to a connection are shown."""
     await session.execute(
         update(OneTimeLink)
@@ -94,7 +80,7 @@ async def attach_view(
     )
 
 
-async def move(session: AsyncSession, connection_id: int, to_id: int) -> None:
+async def move(session: Session, connection_id: int, to_id: int) -> None:
     """Have the links of one connection lead to another."""
     await session.execute(
         update(OneTimeLink)
@@ -104,7 +90,7 @@ async def move(session: AsyncSession, connection_id: int, to_id: int) -> None:
 
 
 async def forget(
-    session: AsyncSession,
+    session: Session,
     connection_id: int,
     *,
     user_id: str = "",
@@ -119,7 +105,7 @@ async def forget(
     await session.execute(delete(OneTimeLink).where(*where))
 
 
-async def purge(session: AsyncSession, now: datetime) -> None:
+async def purge(session: Session, now: datetime) -> None:
     """Remove the links that nobody used in time."""
     await session.execute(delete(OneTimeLink).where(OneTimeLink.expires_at <= now))
 

@@ -4,29 +4,28 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.export import NEW_CONTACT
 from services.store import exports, mirror
-from services.store.engine import insert_into
+from services.store.engine import Session, insert_into
 from services.store.tables import Client, Connection, Match, TaxChoice, TaxRate
 
 
 async def find(
-    session: AsyncSession, connection_id: int, tenant_id: str, client_id: int
+    session: Session, connection_id: int, tenant_id: str, client_id: int
 ) -> Match | None:
     """Return where this client goes in this organisation, if it is known."""
     return await session.get(Match, (connection_id, tenant_id, client_id), populate_existing=True)
 
 
-async def contact_of(session: AsyncSession, connection: Connection, client_id: int) -> str:
+async def contact_of(session: Session, connection: Connection, client_id: int) -> str:
     """Return the client's contact in Xero, "" where nobody has matched it."""
     known = await find(session, connection.id, connection.tenant_id, client_id)
     return known.contact_id if known is not None and known.contact_id != NEW_CONTACT else ""
 
 
 async def find_all(
-    session: AsyncSession, connection: Connection, client_ids: Collection[int]
+    session: Session, connection: Connection, client_ids: Collection[int]
 ) -> dict[int, Match]:
     """Return where these clients go in this organisation, as far as it is known."""
     found = await session.scalars(
@@ -41,7 +40,7 @@ async def find_all(
     return {each.client_id: each for each in found}
 
 
-async def remember(session: AsyncSession, match: Match) -> None:
+async def remember(session: Session, match: Match) -> None:
     """Remember a match; what it leaves empty stays as it was."""
     row = {
         "connection_id": match.connection_id,
@@ -64,9 +63,9 @@ async def remember(session: AsyncSession, match: Match) -> None:
     await session.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
 
 
-async def forget_account(session: AsyncSession, connection: Connection, account_id: str) -> None:
+async def forget_account(session: Session, connection: Connection, account_id: str) -> None:
     """Forget an account that takes no sales any more, whoever's it was."""
-    await session.execute(
+    await session.write(
         update(Match)
         .where(
             Match.connection_id == connection.id,
@@ -74,30 +73,31 @@ async def forget_account(session: AsyncSession, connection: Connection, account_
             Match.account_id == account_id,
         )
         .values(account_id="")
-        .execution_options(synchronize_session=False)
     )
 
 
-async def find_last_account(session: AsyncSession, connection_id: int, tenant_id: str) -> str:
+async def find_last_account(session: Session, connection_id: int, tenant_id: str) -> str:
     """Return the account that was chosen last for any client, or ""."""
-    found = await session.scalar(
-        select(Match.account_id)
-        .where(
-            Match.connection_id == connection_id,
-            Match.tenant_id == tenant_id,
-            Match.account_id != "",
+    return (
+        await session.scalar(
+            select(Match.account_id)
+            .where(
+                Match.connection_id == connection_id,
+                Match.tenant_id == tenant_id,
+                Match.account_id != "",
+            )
+            .order_by(Match.set_at.desc(), Match.client_id)
+            .limit(1)
         )
-        .order_by(Match.set_at.desc(), Match.client_id)
-        .limit(1)
+        or ""
     )
-    return found or ""
 
 
 async def list_unmatched_clients(
-    session: AsyncSession, connection_id: int, tenant_id: str
+    session: Session, connection_id: int, tenant_id: str
 ) -> Sequence[Client]:
     """Return the active clients that nobody has matched with a contact, by name."""
-    found = await session.scalars(
+    return await session.every(
         select(Client)
         .outerjoin(
             Match,
@@ -112,10 +112,9 @@ async def list_unmatched_clients(
         )
         .order_by(Client.folded_name, Client.client_id)
     )
-    return found.all()
 
 
-async def list_tax_choices(session: AsyncSession, connection: Connection) -> dict[str, str]:
+async def list_tax_choices(session: Session, connection: Connection) -> dict[str, str]:
     """Return the tax types that were chosen, by Paymo's rate."""
     found = await session.scalars(
         select(TaxChoice).where(
@@ -126,7 +125,7 @@ async def list_tax_choices(session: AsyncSession, connection: Connection) -> dic
 
 
 async def remember_tax(
-    session: AsyncSession, connection: Connection, choice: tuple[str, str], *, by: str, at: datetime
+    session: Session, connection: Connection, choice: tuple[str, str], *, by: str, at: datetime
 ) -> None:
     """Remember the tax type for a rate of Paymo's, or for `UNTAXED`; the newest choice counts.
 
@@ -142,7 +141,7 @@ async def remember_tax(
     await exports.nudge_refused(session, connection, at)
 
 
-async def list_zero_rates(session: AsyncSession, connection: Connection) -> tuple[TaxRate, ...]:
+async def list_zero_rates(session: Session, connection: Connection) -> tuple[TaxRate, ...]:
     """Return the rates to choose from for lines without tax; none where there is but one."""
     rates = await mirror.list_tax_rates(session, connection.id)
     found = tuple(each for each in rates if each.is_zero)

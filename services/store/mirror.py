@@ -6,12 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, String, delete, false, func, or_, select, type_coerce, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import money
 from services.model import chunks, numbers
 from services.store import contacts
-from services.store.engine import put_all
+from services.store.engine import Session, put_all
 from services.store.tables import (
     Account,
     Base,
@@ -50,7 +49,7 @@ def folded_name(name: str) -> str:
 
 
 async def replace(
-    session: AsyncSession,
+    session: Session,
     connection_id: int,
     table: type[Base],
     rows: Sequence[dict[str, Any]],
@@ -67,10 +66,7 @@ async def replace(
     known = await list_ids(session, connection_id, table) if expected is None else expected
     gone = sorted({*known} - {row[key] for row in rows})
     for some in chunks(gone, _AT_ONCE):
-        await session.execute(
-            delete(table).where(owner == connection_id, column.in_(some)),
-            execution_options={"synchronize_session": False},
-        )
+        await session.write(delete(table).where(owner == connection_id, column.in_(some)))
     rows = await _changed(session, connection_id, table, rows)
     if table is Contact and gone and not rows:
         await contacts.mark(session, connection_id)
@@ -78,7 +74,7 @@ async def replace(
     return bool(rows or gone)
 
 
-async def list_ids(session: AsyncSession, connection_id: int, table: type[Base]) -> set[Any]:
+async def list_ids(session: Session, connection_id: int, table: type[Base]) -> set[Any]:
     """Return the ids of the rows that the mirror holds."""
     owner = table.connection_id  # type: ignore[attr-defined]
     found = await session.scalars(
@@ -88,7 +84,7 @@ async def list_ids(session: AsyncSession, connection_id: int, table: type[Base])
 
 
 async def put_changed_headers(
-    session: AsyncSession, connection_id: int, rows: Sequence[dict[str, Any]]
+    session: Session, connection_id: int, rows: Sequence[dict[str, Any]]
 ) -> bool:
     """Bring the heads of some invoices up to date; return whether any was not."""
     changed: list[dict[str, Any]] = []
@@ -100,7 +96,7 @@ async def put_changed_headers(
 
 
 async def _changed(
-    session: AsyncSession,
+    session: Session,
     connection_id: int,
     table: type[Base],
     rows: Sequence[dict[str, Any]],
@@ -119,16 +115,14 @@ async def _changed(
     return [each for each, row in made if known.get(each[_KEYS[table]]) != tuple(row.values())]
 
 
-async def put_changed(
-    session: AsyncSession, connection_id: int, rows: Sequence[dict[str, Any]]
-) -> None:
+async def put_changed(session: Session, connection_id: int, rows: Sequence[dict[str, Any]]) -> None:
     """Bring contacts up to date where they are not; the others need not be written."""
     rows = await _changed(session, connection_id, Contact, rows)
     await put(session, connection_id, Contact, rows)
 
 
 async def put(
-    session: AsyncSession, connection_id: int, table: type[Base], rows: Sequence[dict[str, Any]]
+    session: Session, connection_id: int, table: type[Base], rows: Sequence[dict[str, Any]]
 ) -> None:
     """Bring some rows up to date, or add them; what is searched for is folded here."""
     for some in chunks(rows, _AT_ONCE):
@@ -154,22 +148,21 @@ def _cut(table: type[Base], name: str, value: Any) -> Any:
     return value[:width]
 
 
-async def forget(session: AsyncSession, connection_id: int) -> None:
+async def forget(session: Session, connection_id: int) -> None:
     """Empty the mirror of a connection that ended."""
     for table in _KEYS:
         owner = table.connection_id  # type: ignore[attr-defined]
         await session.execute(delete(table).where(owner == connection_id))
-    await session.execute(
+    await session.write(
         update(Connection)
         .where(Connection.id == connection_id)
-        .values(contacts_whole_at=None, contacts_read_at=None),
-        execution_options={"synchronize_session": False},
+        .values(contacts_whole_at=None, contacts_read_at=None)
     )
     await contacts.mark(session, connection_id)
 
 
 async def statuses(
-    session: AsyncSession, connection_id: int, invoice_ids: Collection[int]
+    session: Session, connection_id: int, invoice_ids: Collection[int]
 ) -> dict[int, str]:
     """Return the status of these invoices in Paymo as it was last copied."""
     rows = await session.execute(
@@ -181,34 +174,29 @@ async def statuses(
     return {row[0]: row[1] for row in rows}
 
 
-async def list_accounts(session: AsyncSession, connection_id: int) -> Sequence[Account]:
+async def list_accounts(session: Session, connection_id: int) -> Sequence[Account]:
     """Return every account."""
-    found = await session.scalars(
+    return await session.every(
         select(Account)
         .where(Account.connection_id == connection_id)
         .order_by(Account.type, Account.code, Account.name)
     )
-    return found.all()
 
 
-async def list_tax_rates(session: AsyncSession, connection_id: int) -> Sequence[TaxRate]:
+async def list_tax_rates(session: Session, connection_id: int) -> Sequence[TaxRate]:
     """Return every tax rate."""
-    found = await session.scalars(
+    return await session.every(
         select(TaxRate).where(TaxRate.connection_id == connection_id).order_by(TaxRate.name)
     )
-    return found.all()
 
 
-async def list_currencies(session: AsyncSession, connection_id: int) -> Sequence[str]:
+async def list_currencies(session: Session, connection_id: int) -> Sequence[str]:
     """Return the codes of the currencies that are enabled."""
-    found = await session.scalars(
-        select(Currency.code).where(Currency.connection_id == connection_id)
-    )
-    return found.all()
+    return await session.every(select(Currency.code).where(Currency.connection_id == connection_id))
 
 
 async def find_contact(
-    session: AsyncSession, connection_id: int, contact_id: str, *, follows: bool = False
+    session: Session, connection_id: int, contact_id: str, *, follows: bool = False
 ) -> Contact | None:
     """Return one contact, archived or not; or, following merges, the one that it is now."""
     found = await session.get(Contact, (connection_id, contact_id))
@@ -220,7 +208,7 @@ async def find_contact(
 
 
 async def find_namesake(
-    session: AsyncSession, connection_id: int, name: str, number: str
+    session: Session, connection_id: int, name: str, number: str
 ) -> Contact | None:
     """Return the contact that has this number or this name, in any case; follows merges.
 
@@ -241,39 +229,37 @@ async def find_namesake(
     return None
 
 
-async def find_account(
-    session: AsyncSession, connection_id: int, account_id: str
-) -> Account | None:
+async def find_account(session: Session, connection_id: int, account_id: str) -> Account | None:
     """Return one account."""
     return await session.get(Account, (connection_id, account_id))
 
 
-async def find_client(session: AsyncSession, connection_id: int, client_id: int) -> Client | None:
+async def find_client(session: Session, connection_id: int, client_id: int) -> Client | None:
     """Return one Paymo client."""
     return await session.get(Client, (connection_id, client_id))
 
 
-async def count_clients(session: AsyncSession, connection_id: int) -> int:
+async def count_clients(session: Session, connection_id: int) -> int:
     """Return how many active clients Paymo has."""
     own = (Client.connection_id == connection_id) & Client.is_active
-    return await session.scalar(select(func.count()).where(own)) or 0
+    return await session.count(own)
 
 
-async def newest_header(session: AsyncSession, connection_id: int) -> datetime | None:
+async def newest_header(session: Session, connection_id: int) -> datetime | None:
     """Return the newest time of a change among the copied invoices."""
     newest, own = func.max(InvoiceHeader.updated_on), InvoiceHeader.connection_id == connection_id
     return await session.scalar(select(newest).where(own))
 
 
 async def find_header(
-    session: AsyncSession, connection_id: int, invoice_id: int
+    session: Session, connection_id: int, invoice_id: int
 ) -> InvoiceHeader | None:
     """Return the head of one Paymo invoice."""
     return await session.get(InvoiceHeader, (connection_id, invoice_id))
 
 
 async def find_header_by_number(
-    session: AsyncSession, connection_id: int, number: str
+    session: Session, connection_id: int, number: str
 ) -> InvoiceHeader | None:
     """Return the invoice with this number, however it was typed; of two, the newer."""
     return await session.scalar(
@@ -291,16 +277,13 @@ async def find_header_by_number(
     )
 
 
-async def has_contacts(session: AsyncSession, connection_id: int) -> bool:
+async def has_contacts(session: Session, connection_id: int) -> bool:
     """Say whether there is a contact that isn't archived."""
-    found = select(Contact.contact_id).where(
-        Contact.connection_id == connection_id, Contact.is_active
-    )
-    return await session.scalar(found.limit(1)) is not None
+    return await session.has(Contact.connection_id == connection_id, Contact.is_active)
 
 
 async def search_clients(
-    session: AsyncSession,
+    session: Session,
     connection_id: int,
     query: str,
     limit: int,
@@ -309,7 +292,7 @@ async def search_clients(
     """Return Paymo's clients whose name holds the query, beginnings first; active ones, usually."""
     text = folded_name(query)
     starts = Client.folded_name.startswith(text, autoescape=True)
-    found = await session.scalars(
+    return await session.every(
         select(Client)
         .where(Client.connection_id == connection_id)
         .where(Client.is_active if wanted is None else wanted)
@@ -317,11 +300,10 @@ async def search_clients(
         .order_by(starts.desc(), Client.folded_name)
         .limit(limit)
     )
-    return found.all()
 
 
 async def search_invoices(
-    session: AsyncSession, connection_id: int, query: str, limit: int
+    session: Session, connection_id: int, query: str, limit: int
 ) -> Sequence[tuple[InvoiceHeader, str]]:
     """Return invoices that aren't void, with their client's name, by number, client or total.
 

@@ -10,14 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, func, or_, select, true, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.invoice import GONE_FROM_PAYMO, InvoiceState, Links, PaymentState
 from services.model.notice import TOPIC_OF, NoticeKind, Topic
 from services.store import connections, drafts, leases, people, settled, worklists
-from services.store.engine import insert_into, put_all
+from services.store.engine import Session, insert_into, put_all
 from services.store.leases import fenced
 from services.store.payments import Amounts
 from services.store.tables import Card, Connection, Export, Notice, Payment, Subscription
@@ -49,7 +48,7 @@ class Notification:
 
 
 async def enqueue(
-    session: AsyncSession, connection: Connection, notification: Notification, now: datetime
+    session: Session, connection: Connection, notification: Notification, now: datetime
 ) -> int:
     """Queue it for every channel that wants it; return how many rows are new.
 
@@ -59,7 +58,7 @@ async def enqueue(
 
 
 async def enqueue_all(
-    session: AsyncSession,
+    session: Session,
     connection: Connection,
     notifications: Sequence[Notification],
     now: datetime,
@@ -121,7 +120,7 @@ def hears(subscription: Subscription, notification: Notification) -> bool:
     return notification.amount >= (subscription.minimum or 0)
 
 
-async def take_due(session: AsyncSession, workspace_id: int, now: datetime) -> Notice | None:
+async def take_due(session: Session, workspace_id: int, now: datetime) -> Notice | None:
     """Take the oldest notice that is due; within a channel, never out of order."""
     heads = Notice.id.in_(_first_of_each_channel(workspace_id)) & leases.is_free(Notice, now)
     oldest = select(Notice.id).where(heads).order_by(Notice.id).limit(1).scalar_subquery()
@@ -140,7 +139,7 @@ def _first_of_each_channel(workspace_id: int) -> Select[int]:
 
 
 async def close(
-    session: AsyncSession, notice: Notice, fence: int, *, ts: str, posted_in: str = ""
+    session: Session, notice: Notice, fence: int, *, ts: str, posted_in: str = ""
 ) -> bool:
     """Record that it was posted, unless somebody else took it since.
 
@@ -151,12 +150,12 @@ async def close(
     return await fenced(session, notice, fence, due_at=again_at, **posted)
 
 
-async def refuse(session: AsyncSession, notice: Notice, reason: str) -> bool:
+async def refuse(session: Session, notice: Notice, reason: str) -> bool:
     """Give up posting it; keep the reason."""
     return await fenced(session, notice, notice.fence, due_at=None, reason=reason)
 
 
-async def readdress(session: AsyncSession, notice: Notice, channel_id: str, now: datetime) -> bool:
+async def readdress(session: Session, notice: Notice, channel_id: str, now: datetime) -> bool:
     """Send it to somebody else instead, unless they have it already."""
     told = await session.scalar(
         select(Notice.id).where(Notice.source == notice.source, Notice.channel_id == channel_id)
@@ -166,12 +165,12 @@ async def readdress(session: AsyncSession, notice: Notice, channel_id: str, now:
     return await fenced(session, notice, notice.fence, channel_id=channel_id, due_at=now, tries=0)
 
 
-async def find_card(session: AsyncSession, export_id: int, channel_id: str) -> Card | None:
+async def find_card(session: Session, export_id: int, channel_id: str) -> Card | None:
     """Return the card of an invoice in a channel, if it was posted there."""
     return await session.get(Card, (export_id, channel_id), populate_existing=True)
 
 
-async def lacks_card(session: AsyncSession, notice: Notice, export: Export) -> bool:
+async def lacks_card(session: Session, notice: Notice, export: Export) -> bool:
     """Say whether a channel that hears of exports gets a batch invoice's card now, its first."""
     if export.batch_id is None or export.xero_invoice_id is None:
         return False
@@ -184,7 +183,7 @@ async def lacks_card(session: AsyncSession, notice: Notice, export: Export) -> b
 
 
 async def put_card(
-    session: AsyncSession,
+    session: Session,
     key: tuple[int, str],
     spot: tuple[str, str],
     again_at: datetime | None = None,
@@ -198,11 +197,11 @@ async def put_card(
     await put_all(session, Card, [row])
     own = (Card.export_id == export_id, Card.channel_id == channel_id, Card.due_at.is_(None))
     drawn_again = update(Card).where(*own).values(due_at=again_at)
-    await session.execute(drawn_again.execution_options(synchronize_session=False))
+    await session.write(drawn_again)
 
 
 async def find_subscription(
-    session: AsyncSession, connection_id: int, channel_id: str
+    session: Session, connection_id: int, channel_id: str
 ) -> Subscription | None:
     """Return a channel's subscription to a connection, if there is one."""
     return await session.scalar(
@@ -216,15 +215,15 @@ def _key(connection_id: int, channel_id: str) -> tuple[ColumnElement[bool], Colu
     return (Subscription.connection_id == connection_id, Subscription.channel_id == channel_id)
 
 
-async def list_subscriptions(session: AsyncSession, connection_id: int) -> Sequence[Subscription]:
+async def list_subscriptions(session: Session, connection_id: int) -> Sequence[Subscription]:
     """Return a connection's subscriptions, oldest first, with the paused ones."""
     own = select(Subscription).where(Subscription.connection_id == connection_id)
     # `subscribe` writes past the session.
     fresh = own.order_by(Subscription.id).execution_options(populate_existing=True)
-    return (await session.scalars(fresh)).all()
+    return await session.every(fresh)
 
 
-async def subscribe(session: AsyncSession, subscription: Subscription) -> None:
+async def subscribe(session: Session, subscription: Subscription) -> None:
     """Subscribe the channel, or change its subscription; a paused one resumes."""
     keys = ["connection_id", "channel_id"]
     names = [each.name for each in Subscription.__table__.columns if each.name != "id"]
@@ -236,32 +235,23 @@ async def subscribe(session: AsyncSession, subscription: Subscription) -> None:
     await session.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
 
 
-async def mark_tried(session: AsyncSession, wanted: Subscription, at: datetime | None) -> bool:
+async def mark_tried(session: Session, wanted: Subscription, at: datetime | None) -> bool:
     """Note that somebody tries a paused channel, unless somebody else does; None: no more."""
     last = Subscription.tried_at
     is_free = true() if at is None else or_(last.is_(None), last <= at - _TRIAL)
-    tried = await session.scalar(
+    return await session.write(
         update(Subscription)
         .where(*_key(wanted.connection_id, wanted.channel_id), is_free)
         .values(tried_at=at)
-        .returning(Subscription.id)
-        .execution_options(synchronize_session=False)
     )
-    return tried is not None
 
 
-async def unsubscribe(session: AsyncSession, connection_id: int, channel_id: str) -> bool:
+async def unsubscribe(session: Session, connection_id: int, channel_id: str) -> bool:
     """Unsubscribe the channel; say whether it was subscribed."""
-    removed = await session.scalar(
-        delete(Subscription)
-        .where(*_key(connection_id, channel_id))
-        .returning(Subscription.id)
-        .execution_options(synchronize_session=False)
-    )
-    return removed is not None
+    return await session.write(delete(Subscription).where(*_key(connection_id, channel_id)))
 
 
-async def list_channels(session: AsyncSession, connection_id: int) -> tuple[str, ...]:
+async def list_channels(session: Session, connection_id: int) -> tuple[str, ...]:
     """Return the channels subscribed to a connection, oldest first, without paused ones."""
     found = await session.scalars(
         select(Subscription.channel_id)
@@ -272,7 +262,7 @@ async def list_channels(session: AsyncSession, connection_id: int) -> tuple[str,
 
 
 async def pause_channel(
-    session: AsyncSession, workspace_id: int, channel_id: str, because: str
+    session: Session, workspace_id: int, channel_id: str, because: str
 ) -> Sequence[Subscription]:
     """Pause a channel's subscriptions; return those that weren't paused before.
 

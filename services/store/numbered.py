@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services import money
 from services.errors import Fitting, SeveralFit
 from services.model import chunks, numbers
 from services.model.people import Person
 from services.store import exports, mirror, people
+from services.store.engine import Session
 from services.store.tables import Client, Connection, Export, InvoiceHeader
 
 _MOST = 1000  # numbers that are compared with what was typed
@@ -36,7 +36,7 @@ class Numbered:
 
 
 async def meant(
-    session: AsyncSession, connection: Connection, typed: str, person: Person | None = None
+    session: Session, connection: Connection, typed: str, person: Person | None = None
 ) -> str:
     """Return the number of the invoice that is meant, as Paymo writes it.
 
@@ -55,7 +55,7 @@ def the_one(typed: str, found: Sequence[Fitting]) -> str:
 
 
 async def each_meant(
-    session: AsyncSession,
+    session: Session,
     connection: Connection,
     typed: Sequence[str],
     person: Person | None = None,
@@ -76,9 +76,7 @@ async def each_meant(
     return found
 
 
-async def list_ids(
-    session: AsyncSession, connection: Connection, typed: Sequence[str]
-) -> Sequence[int]:
+async def list_ids(session: Session, connection: Connection, typed: Sequence[str]) -> Sequence[int]:
     """Return Paymo's ids of the invoices with these numbers, each once; of two, the newer's."""
     exact: dict[str, int] = {}
     known: dict[str, int] = {}
@@ -97,7 +95,7 @@ async def list_ids(
     return list(dict.fromkeys(each for each in found if each is not None))
 
 
-async def mentioned(session: AsyncSession, connection: Connection, text: str) -> list[str]:
+async def mentioned(session: Session, connection: Connection, text: str) -> list[str]:
     """Return the numbers of Paymo's invoices that a message names, in order, each once."""
     said = numbers.mentioned(text)
     asked = {mirror.folded(each) for whole, pieces in said for each in (*whole, *pieces)} - {""}
@@ -115,14 +113,12 @@ def _among(known: dict[str, str], words: Sequence[str]) -> list[str]:
     return [known[key] for each in words if (key := mirror.folded(each)) in known]
 
 
-async def is_known(session: AsyncSession, connection: Connection, number: str) -> bool:
+async def is_known(session: Session, connection: Connection, number: str) -> bool:
     """Say whether an invoice has this very number, in any case."""
     return bool(await _existing(session, connection, [number]))
 
 
-async def _existing(
-    session: AsyncSession, connection: Connection, typed: Sequence[str]
-) -> set[str]:
+async def _existing(session: Session, connection: Connection, typed: Sequence[str]) -> set[str]:
     """Return those of these numbers, folded, that an invoice has."""
     found: set[str] = set()
     for some in chunks(typed, _AT_ONCE):
@@ -153,7 +149,7 @@ def _is_named(typed: Sequence[str]) -> ColumnElement[bool]:
 
 
 async def search(
-    session: AsyncSession, connection: Connection, query: str, limit: int
+    session: Session, connection: Connection, query: str, limit: int
 ) -> Sequence[tuple[InvoiceHeader, str]]:
     """Return invoices with their client's name for a menu: as typed, then cleaned, then fitting."""
     for text in dict.fromkeys((query, numbers.spaced(query), numbers.cleaned(query))):
@@ -166,7 +162,7 @@ async def search(
 
 
 async def _holding(
-    session: AsyncSession, connection: Connection, typed: Sequence[str], client_id: int | None
+    session: Session, connection: Connection, typed: Sequence[str], client_id: int | None
 ) -> dict[str, tuple[str, partial[str]]]:
     """Return the numbers that hold a part of these: what is compared, and what is said of each."""
     parts = dict.fromkeys(numbers.core(each) for each in typed)
@@ -210,7 +206,7 @@ def _said(connection: Connection, header: InvoiceHeader, name: str) -> str:
     return f"{name} · {money.format_amount(header.total, header.currency, connection.country)}"
 
 
-async def find(session: AsyncSession, connection: Connection, number: str) -> Numbered:
+async def find(session: Session, connection: Connection, number: str) -> Numbered:
     """Return what is known under this number, however it was typed."""
     header = await mirror.find_header_by_number(session, connection.id, number)
     is_same = Export.paymo_invoice_id == (header.invoice_id if header else 0)
@@ -225,7 +221,7 @@ async def find(session: AsyncSession, connection: Connection, number: str) -> Nu
     return Numbered(header, found.all())
 
 
-async def find_export(session: AsyncSession, connection: Connection, number: str) -> Export | None:
+async def find_export(session: Session, connection: Connection, number: str) -> Export | None:
     """Return the newest export of the invoice that has this number in Paymo now."""
     header = await mirror.find_header_by_number(session, connection.id, number)
     if header is None:

@@ -6,12 +6,11 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model import chunks
 from services.model.invoice import UNSETTLED, PaymentState
 from services.store import leases
-from services.store.engine import insert_into
+from services.store.engine import Session, insert_into
 from services.store.exports import IS_UNSETTLED, SHORT
 from services.store.tables import Connection, Export, Payment
 from services.store.types import is_any
@@ -37,17 +36,17 @@ class Amounts(NamedTuple):
     recorded_amount: Decimal | None
 
 
-async def get(session: AsyncSession, payment_id: int) -> Payment:
+async def get(session: Session, payment_id: int) -> Payment:
     """Return the payment with this id."""
     return await session.get_one(Payment, payment_id)
 
 
-async def find(session: AsyncSession, payment_id: int) -> Payment | None:
+async def find(session: Session, payment_id: int) -> Payment | None:
     """Return the payment with this id, if there is one."""
     return await session.get(Payment, payment_id)
 
 
-async def add_all(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+async def add_all(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Add rows for Xero's unknown payments; the unique constraint decides.
 
     They are read again when their turn comes: to return ids, SQLite would add them one by one.
@@ -58,36 +57,32 @@ async def add_all(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None
 
 
 async def are_any_known(
-    session: AsyncSession, connection: Connection, xero_ids: Collection[str]
+    session: Session, connection: Connection, xero_ids: Collection[str]
 ) -> bool:
     """Say whether any id belongs to an exported invoice, or to a payment or credit on one."""
     ids = sorted({each.lower() for each in xero_ids} | set(xero_ids))
     for some in chunks(ids, _AT_ONCE):
         is_ours = (Export.connection_id == connection.id) & Export.xero_invoice_id.in_(some)
-        if await session.scalar(select(Export.id).where(is_ours).limit(1)) is not None:
+        if await session.has(is_ours):
             return True
         # A credit's row is named "<credit id>:<invoice id>".
         credits_ = [
             Payment.xero_payment_id.startswith(f"{each}:", autoescape=True) for each in some
         ]
         is_known = or_(Payment.xero_payment_id.in_(some), *credits_)
-        asked = select(Payment.id).where(Payment.connection_id == connection.id, is_known)
-        if await session.scalar(asked.limit(1)) is not None:
+        if await session.has(Payment.connection_id == connection.id, is_known):
             return True
     return False
 
 
-async def list_of(session: AsyncSession, export_ids: Collection[int]) -> Sequence[Payment]:
+async def list_of(session: Session, export_ids: Collection[int]) -> Sequence[Payment]:
     """Return every payment of these exports, oldest first."""
-    found = await session.scalars(
+    return await session.every(
         select(Payment).where(Payment.export_id.in_(export_ids)).order_by(Payment.id)
     )
-    return found.all()
 
 
-async def list_amounts(
-    session: AsyncSession, export_ids: Collection[int]
-) -> dict[int, list[Amounts]]:
+async def list_amounts(session: Session, export_ids: Collection[int]) -> dict[int, list[Amounts]]:
     """Return the payments of these exports, by export, with their states and amounts alone."""
     asked = select(
         Payment.export_id, Payment.id, Payment.state, Payment.amount, Payment.recorded_amount
@@ -110,7 +105,7 @@ def by_export(rows: Iterable[Payment]) -> dict[int, list[Payment]]:
     return found
 
 
-async def list_copies(session: AsyncSession, export_ids: Collection[int]) -> dict[int, set[int]]:
+async def list_copies(session: Session, export_ids: Collection[int]) -> dict[int, set[int]]:
     """Return Paymo's ids of recorded copies, by export."""
     rows = await session.execute(
         select(Payment.export_id, Payment.paymo_payment_id).where(
@@ -125,25 +120,24 @@ async def list_copies(session: AsyncSession, export_ids: Collection[int]) -> dic
     return found
 
 
-async def exports_of(session: AsyncSession, export_ids: Collection[int]) -> dict[int, Export]:
+async def exports_of(session: Session, export_ids: Collection[int]) -> dict[int, Export]:
     """Return these payments' exports, by their ids, without what was sent and compared."""
     asked = select(Export).where(Export.id.in_(export_ids)).options(*SHORT)
     return {each.id: each for each in await session.scalars(asked)}
 
 
-async def hold(session: AsyncSession, export_ids: Collection[int]) -> Sequence[Payment]:
+async def hold(session: Session, export_ids: Collection[int]) -> Sequence[Payment]:
     """Lock and return every payment of these exports until the transaction ends."""
-    found = await session.scalars(
+    return await session.every(
         select(Payment)
         .where(Payment.export_id.in_(export_ids))
         .order_by(Payment.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    return found.all()
 
 
-async def hold_former(session: AsyncSession, export: Export) -> Sequence[Payment]:
+async def hold_former(session: Session, export: Export) -> Sequence[Payment]:
     """Lock and return the payments of exports that were linked to its invoice in Xero before."""
     former = await session.scalars(
         select(Export.id).where(
@@ -155,7 +149,7 @@ async def hold_former(session: AsyncSession, export: Export) -> Sequence[Payment
     return await hold(session, former.all())
 
 
-async def list_due(session: AsyncSession, connection_id: int, now: datetime) -> Sequence[int]:
+async def list_due(session: Session, connection_id: int, now: datetime) -> Sequence[int]:
     """Return the ids of payments to work on, removals before additions."""
     rows = await session.execute(
         select(Payment.id, Payment.state).where(
@@ -167,9 +161,7 @@ async def list_due(session: AsyncSession, connection_id: int, now: datetime) -> 
     return [each for each, _ in sorted(rows, key=lambda row: (_DUE.index(row[1]), row[0]))]
 
 
-async def list_new(
-    session: AsyncSession, connection_id: int, now: datetime
-) -> Sequence[Sequence[int]]:
+async def list_new(session: Session, connection_id: int, now: datetime) -> Sequence[Sequence[int]]:
     """Return the ids of payments to add that were never sent, by invoice.
 
     What replaces another, or was asked for by a person, is no plain addition; an invoice that has
@@ -198,10 +190,10 @@ async def list_new(
 
 
 async def postpone_new(
-    session: AsyncSession, connection_id: int, until: datetime, now: datetime
+    session: Session, connection_id: int, until: datetime, now: datetime
 ) -> None:
     """Put off every addition until this time: Paymo asked us to wait, or is down."""
-    await session.execute(
+    await session.write(
         update(Payment)
         .where(
             Payment.connection_id == connection_id,
@@ -210,12 +202,11 @@ async def postpone_new(
             leases.is_free(Payment, now),
         )
         .values(due_at=until)
-        .execution_options(synchronize_session=False)
     )
 
 
 async def list_late(
-    session: AsyncSession, connection_id: int, before: datetime
+    session: Session, connection_id: int, before: datetime
 ) -> Sequence[tuple[Payment, Export]]:
     """Return payments seen in Xero before this time that Paymo hasn't taken, with their exports.
 
@@ -237,13 +228,13 @@ async def list_late(
     return [(payment, export) for payment, export in found]
 
 
-async def mark_late(session: AsyncSession, payments: Iterable[Payment]) -> None:
+async def mark_late(session: Session, payments: Iterable[Payment]) -> None:
     """Note that Paymo was asked once whether it may remind their clients."""
     ids = [each.id for each in payments]
     await session.execute(update(Payment).where(Payment.id.in_(ids)).values(is_late=True))
 
 
-async def find_leaving(session: AsyncSession, export_id: int) -> datetime | None:
+async def find_leaving(session: Session, export_id: int) -> datetime | None:
     """Return when the last of an export's payments that may go from Paymo is due, if any may."""
     leaving = Payment.state.in_((PaymentState.CHECKING, PaymentState.REMOVING))
     due = select(func.max(Payment.due_at)).where(Payment.export_id == export_id, leaving)
@@ -251,19 +242,16 @@ async def find_leaving(session: AsyncSession, export_id: int) -> datetime | None
     return found
 
 
-async def is_replaced(session: AsyncSession, payment_id: int) -> bool:
+async def is_replaced(session: Session, payment_id: int) -> bool:
     """Say whether another payment is told as its edit; then its end isn't notified."""
-    found = await session.scalar(
-        select(Payment.id).where(
-            Payment.replaces_id == payment_id,
-            Payment.state.in_([PaymentState.ADDING, PaymentState.RECORDED]),
-            Payment.is_brought_back.is_(False),
-        )
+    return await session.has(
+        Payment.replaces_id == payment_id,
+        Payment.state.in_([PaymentState.ADDING, PaymentState.RECORDED]),
+        Payment.is_brought_back.is_(False),
     )
-    return found is not None
 
 
-async def list_next_due(session: AsyncSession, connection_id: int) -> Sequence[datetime]:
+async def list_next_due(session: Session, connection_id: int) -> Sequence[datetime]:
     """Return when the next payment and the next deletion are due."""
     payment = select(func.min(Payment.due_at)).where(
         Payment.connection_id == connection_id, Payment.state.in_(_DUE), Payment.due_at.is_not(None)
@@ -277,14 +265,11 @@ async def list_next_due(session: AsyncSession, connection_id: int) -> Sequence[d
     return [each for each in found if each is not None]
 
 
-async def count_asking(session: AsyncSession, connection_id: int) -> int:
+async def count_asking(session: Session, connection_id: int) -> int:
     """Count the payments that wait for a person to decide, or to delete a copy in Paymo."""
     is_stuck = (Payment.state == PaymentState.PARKED) & Payment.paymo_payment_id.is_not(None)
-    found = await session.scalar(
-        select(func.count()).where(
-            Payment.connection_id == connection_id,
-            IS_LEFT,
-            or_(Payment.state == PaymentState.ASKED, is_stuck),
-        )
+    return await session.count(
+        Payment.connection_id == connection_id,
+        IS_LEFT,
+        or_(Payment.state == PaymentState.ASKED, is_stuck),
     )
-    return found or 0

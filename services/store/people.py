@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.errors import NotAllowed
 from services.model import days
@@ -19,7 +18,7 @@ from services.model.connection import ConnectionState
 from services.model.people import Person, Role
 from services.model.wording import Member
 from services.store import leases
-from services.store.engine import insert_into
+from services.store.engine import Session, insert_into
 from services.store.leases import fenced
 from services.store.tables import Acquaintance, Connection, Subscription
 
@@ -35,18 +34,18 @@ _WHY = {
 }
 
 
-async def has_met(session: AsyncSession, workspace_id: int, user_id: str) -> bool:
+async def has_met(session: Session, workspace_id: int, user_id: str) -> bool:
     """Say whether the app has told this person what it is."""
     met = _of(workspace_id, user_id).where(Acquaintance.met_at.is_not(None))
     return await session.scalar(met) is not None
 
 
-async def meet(session: AsyncSession, workspace_id: int, user_id: str, now: datetime) -> bool:
+async def meet(session: Session, workspace_id: int, user_id: str, now: datetime) -> bool:
     """Say once for each person that the app has not met them before."""
     return await _put(session, (workspace_id, user_id), Acquaintance.met_at.is_(None), met_at=now)
 
 
-async def open_home(session: AsyncSession, workspace_id: int, user_id: str, now: datetime) -> None:
+async def open_home(session: Session, workspace_id: int, user_id: str, now: datetime) -> None:
     """Note that a person opened Home; from now on it is kept up to date.
 
     What is being drawn at the moment may come later than what they are shown now, and be older.
@@ -60,20 +59,20 @@ async def open_home(session: AsyncSession, workspace_id: int, user_id: str, now:
 
 
 async def find_name(
-    session: AsyncSession, workspace_id: int, user_id: str, since: datetime
+    session: Session, workspace_id: int, user_id: str, since: datetime
 ) -> str | None:
     """Return a person's name if it was asked for since then; "" if Slack gave none."""
     found = await session.scalar(_of(workspace_id, user_id).where(Acquaintance.named_at > since))
     return found.name if found is not None else None
 
 
-async def put_name(session: AsyncSession, key: tuple[int, str], name: str, now: datetime) -> None:
+async def put_name(session: Session, key: tuple[int, str], name: str, now: datetime) -> None:
     """Keep the name that Slack shows for a person."""
     await _put(session, key, name=name[:100], named_at=now)
 
 
 async def outdate(
-    session: AsyncSession, connection: Connection, now: datetime, also: Collection[str] = ()
+    session: Session, connection: Connection, now: datetime, also: Collection[str] = ()
 ) -> None:
     """Have Home drawn again for those who may see a connection and look at it, and a few others."""
     concerned = {connection.owner_id, *connection.exporters, *connection.viewers, *also}
@@ -89,18 +88,13 @@ async def outdate(
     )
 
 
-async def _draw_again(session: AsyncSession, at: datetime, *whose: ColumnElement[bool]) -> None:
-    await session.execute(
-        update(Acquaintance)
-        .where(*whose)
-        .values(**leases.wanted(Acquaintance, at), tries=0)
-        .execution_options(synchronize_session=False)
+async def _draw_again(session: Session, at: datetime, *whose: ColumnElement[bool]) -> None:
+    await session.write(
+        update(Acquaintance).where(*whose).values(**leases.wanted(Acquaintance, at), tries=0)
     )
 
 
-async def take_outdated(
-    session: AsyncSession, workspace_id: int, now: datetime
-) -> Acquaintance | None:
+async def take_outdated(session: Session, workspace_id: int, now: datetime) -> Acquaintance | None:
     """Take the person whose Home has been out of date for longest."""
     oldest = (
         select(Acquaintance.id)
@@ -112,7 +106,7 @@ async def take_outdated(
     return await leases.take_where(session, Acquaintance, Acquaintance.id == oldest, now)
 
 
-async def close(session: AsyncSession, person: Acquaintance, now: datetime) -> bool:
+async def close(session: Session, person: Acquaintance, now: datetime) -> bool:
     """Note that Home is up to date until the day ends, unless something happened meanwhile."""
     again_at = None
     if person.home_at is not None and person.home_at > now - _INTEREST:
@@ -121,7 +115,7 @@ async def close(session: AsyncSession, person: Acquaintance, now: datetime) -> b
 
 
 async def _day_ends_at(
-    session: AsyncSession, workspace_id: int, user_id: str, now: datetime
+    session: Session, workspace_id: int, user_id: str, now: datetime
 ) -> datetime | None:
     """Return when a day is over, and a little more, where an organisation of this person is."""
     its = Connection
@@ -145,7 +139,7 @@ def _of(workspace_id: int, user_id: str) -> Any:
 
 
 async def _put(
-    session: AsyncSession,
+    session: Session,
     key: tuple[int, str],
     only: ColumnElement[bool] | None = None,
     **values: object,
@@ -181,7 +175,7 @@ class Place:
         return Role.VIEWER if named is Role.NOBODY and is_heard else named
 
 
-async def role_of(session: AsyncSession, connection: Connection, person: Person) -> Role:
+async def role_of(session: Session, connection: Connection, person: Person) -> Role:
     """Return what this person may do with a connection, there where they are."""
     named = named_role(connection, person.user_id)
     if named is not Role.NOBODY or not connection.channel_viewers:
@@ -205,9 +199,7 @@ def heir_of(heard: Subscription, connection: Connection) -> str:
     return heard.set_by if named_role(connection, heard.set_by) else connection.owner_id
 
 
-async def require(
-    session: AsyncSession, connection: Connection, person: Person, role: Role
-) -> Role:
+async def require(session: Session, connection: Connection, person: Person, role: Role) -> Role:
     """Return the person's role, or refuse whoever has less than this one."""
     has = await role_of(session, connection, person)
     if has >= role:
@@ -223,7 +215,7 @@ def refusal(connection: Connection | Place, role: Role, has: Role) -> NotAllowed
 
 
 async def require_sight(
-    session: AsyncSession, connection: Connection, person: Person, client_id: int | None
+    session: Session, connection: Connection, person: Person, client_id: int | None
 ) -> Role:
     """Refuse whoever may not ask about an invoice of this client; return the person's role.
 
@@ -240,7 +232,7 @@ async def require_sight(
     return has
 
 
-async def only_client(session: AsyncSession, connection: Connection, person: Person) -> int | None:
+async def only_client(session: Session, connection: Connection, person: Person) -> int | None:
     """Return the one client about whom this person may ask here, or None where it is any."""
     if named_role(connection, person.user_id) is not Role.NOBODY:
         return None
@@ -248,9 +240,7 @@ async def only_client(session: AsyncSession, connection: Connection, person: Per
     return heard.client_id if heard is not None else None
 
 
-async def _heard(
-    session: AsyncSession, connection: Connection, person: Person
-) -> Subscription | None:
+async def _heard(session: Session, connection: Connection, person: Person) -> Subscription | None:
     """Return the active subscription of the person's channel, if there is one."""
     return await session.scalar(
         select(Subscription).where(

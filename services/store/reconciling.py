@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, String, cast, exists, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from services.model import chunks, days
@@ -15,6 +14,7 @@ from services.model.export import ExportState, RefusalCode
 from services.model.invoice import InvoiceState, PaymentKind, PaymentState
 from services.model.jobs import Job, TaskState
 from services.store import batches, exports, payments, worklists
+from services.store.engine import Session
 from services.store.tables import (
     Client,
     Connection,
@@ -45,7 +45,7 @@ class Recorded:
 
 
 async def load(
-    session: AsyncSession,
+    session: Session,
     connection: Connection,
     *,
     paymo_ids: Collection[int],
@@ -78,26 +78,26 @@ async def load(
 
 
 async def load_all(
-    session: AsyncSession, connection: Connection, paymo_ids: Collection[int]
+    session: Session, connection: Connection, paymo_ids: Collection[int]
 ) -> Recorded:
     """What is recorded of these invoices, and of everything that was ever exported."""
     ever = await session.scalars(select(Export.paymo_invoice_id).where(exports.of_pair(connection)))
     return await load(session, connection, paymo_ids={*paymo_ids, *ever}, xero_ids=())
 
 
-async def _add_payments(session: AsyncSession, known: Recorded) -> None:
+async def _add_payments(session: Session, known: Recorded) -> None:
     for some in chunks([each.id for each in known.exports.values()], _AT_ONCE):
         known.payments.update(payments.by_export(await payments.list_of(session, some)))
 
 
-async def _clients(session: AsyncSession, connection: Connection) -> dict[int, str]:
+async def _clients(session: Session, connection: Connection) -> dict[int, str]:
     rows = await session.execute(
         select(Client.client_id, Client.name).where(Client.connection_id == connection.id)
     )
     return {row[0]: row[1] for row in rows}
 
 
-async def _matches(session: AsyncSession, connection: Connection) -> dict[int, str]:
+async def _matches(session: Session, connection: Connection) -> dict[int, str]:
     rows = await session.execute(
         select(Match.client_id, Match.contact_id).where(
             Match.connection_id == connection.id, Match.tenant_id == connection.tenant_id
@@ -106,7 +106,7 @@ async def _matches(session: AsyncSession, connection: Connection) -> dict[int, s
     return {row[0]: row[1] for row in rows}
 
 
-async def _left_contacts(session: AsyncSession, connection: Connection) -> frozenset[str]:
+async def _left_contacts(session: Session, connection: Connection) -> frozenset[str]:
     found = await session.scalars(
         select(Contact.contact_id).where(Contact.connection_id == connection.id, ~Contact.is_active)
     )
@@ -148,9 +148,7 @@ class Figures:
     recent: Sequence[tuple[Payment, Export]]  # cash of the last weeks, by its own day
 
 
-async def take_owed_digests(
-    session: AsyncSession, now: datetime
-) -> Sequence[tuple[Connection, Period]]:
+async def take_owed_digests(session: Session, now: datetime) -> Sequence[tuple[Connection, Period]]:
     """Whose digest is owed: it is their hour, and days ended that none has told yet.
 
     However many were missed, it is one. Of several processes one moves `digest_from`, and has it.
@@ -168,7 +166,7 @@ async def take_owed_digests(
     return owed
 
 
-async def _listening(session: AsyncSession) -> Sequence[tuple[Connection, Subscription]]:
+async def _listening(session: Session) -> Sequence[tuple[Connection, Subscription]]:
     """Return the channels that want digests, and none of which still waits."""
     waits = exists().where(
         Task.connection_id == Connection.id,
@@ -192,18 +190,15 @@ async def _listening(session: AsyncSession) -> Sequence[tuple[Connection, Subscr
     return [(row[0], row[1]) for row in rows]
 
 
-async def _move(session: AsyncSession, subscription_id: int, first: date, after: date) -> bool:
-    moved = await session.scalar(
+async def _move(session: Session, subscription_id: int, first: date, after: date) -> bool:
+    return await session.write(
         update(Subscription)
         .where(Subscription.id == subscription_id, Subscription.digest_from == first)
         .values(digest_from=after)
-        .returning(Subscription.id)
-        .execution_options(synchronize_session=False)
     )
-    return moved is not None
 
 
-async def find_reader(session: AsyncSession, period: Period) -> Subscription | None:
+async def find_reader(session: Session, period: Period) -> Subscription | None:
     """Return the channel that a digest is for, while it still wants any."""
     found = await session.get(Subscription, period.subscription_id, populate_existing=True)
     is_wanted = found is not None and found.digest_from is not None and not found.paused_because
@@ -211,7 +206,7 @@ async def find_reader(session: AsyncSession, period: Period) -> Subscription | N
 
 
 async def load_figures(
-    session: AsyncSession, connection: Connection, heard: Subscription, period: Period
+    session: Session, connection: Connection, heard: Subscription, period: Period
 ) -> Figures:
     """Read what a digest counts, from what the last sync has read."""
     zone = days.zone_named(heard.digest_zone, connection.time_zone)
@@ -253,7 +248,7 @@ def weeks_of(period: Period) -> list[date]:
 
 
 async def _cash(
-    session: AsyncSession,
+    session: Session,
     connection: Connection,
     heard: Subscription,
     which: Sequence[ColumnElement[bool]],

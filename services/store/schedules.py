@@ -6,14 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
 from services.model.jobs import Job, TaskState
 from services.model.people import ReplyTarget
 from services.model.wording import Member, Moment
 from services.store import leases, mirror, workspaces
-from services.store.engine import insert_into
+from services.store.engine import Session, insert_into
 from services.store.tables import Connection, Schedule, Task, Workspace
 from services.store.types import request_at_work
 
@@ -42,15 +41,13 @@ def is_wanted(job: Job, now: Any) -> ColumnElement[bool]:
     return and_(Schedule.job == job, leases.is_free(Schedule, now), is_free)
 
 
-async def take(
-    session: AsyncSession, connection_id: int, job: Job, now: datetime
-) -> Schedule | None:
+async def take(session: Session, connection_id: int, job: Job, now: datetime) -> Schedule | None:
     """Take a job of a connection that is due."""
     own = (Schedule.connection_id == connection_id) & is_due(job, now)
     return await leases.take_where(session, Schedule, own, now)
 
 
-async def find(session: AsyncSession, connection_id: int, job: Job) -> Schedule | None:
+async def find(session: Session, connection_id: int, job: Job) -> Schedule | None:
     """Return when a job of a connection is wanted, if it ever was."""
     return await session.scalar(
         select(Schedule)
@@ -60,7 +57,7 @@ async def find(session: AsyncSession, connection_id: int, job: Job) -> Schedule 
 
 
 async def want(
-    session: AsyncSession, connection_ids: Sequence[int], jobs: Sequence[Job], at: datetime
+    session: Session, connection_ids: Sequence[int], jobs: Sequence[Job], at: datetime
 ) -> None:
     """Have jobs done at `at`, unless they are due sooner; whoever is at one is not disturbed.
 
@@ -83,7 +80,7 @@ async def want(
     )
 
 
-async def want_sweeps(session: AsyncSession, workspace: str, now: datetime) -> Sequence[int]:
+async def want_sweeps(session: Session, workspace: str, now: datetime) -> Sequence[int]:
     """Have every working connection swept now, and return them.
 
     `workspace` narrows it down, by Slack's id of a workspace or by ours.
@@ -102,7 +99,7 @@ async def want_sweeps(session: AsyncSession, workspace: str, now: datetime) -> S
 
 
 async def begin(
-    session: AsyncSession,
+    session: Session,
     connection_ids: Sequence[int],
     jobs: Sequence[Job],
     at: datetime,
@@ -115,24 +112,23 @@ async def begin(
     await _change(session, connection_ids, jobs, **fresh, reply_to=waits)
 
 
-async def stop(session: AsyncSession, connection_id: int) -> None:
+async def stop(session: Session, connection_id: int) -> None:
     """Have nothing done for a connection any more."""
     await _change(session, [connection_id], list(FITTING), due_at=None)
 
 
 async def _change(
-    session: AsyncSession, connection_ids: Sequence[int], jobs: Sequence[Job], **values: Any
+    session: Session, connection_ids: Sequence[int], jobs: Sequence[Job], **values: Any
 ) -> None:
-    await session.execute(
+    await session.write(
         update(Schedule)
         .where(Schedule.connection_id.in_(connection_ids), Schedule.job.in_(jobs))
         .values(**values)
-        .execution_options(synchronize_session=False)
     )
 
 
 async def conclude(
-    session: AsyncSession,
+    session: Session,
     schedule: Schedule,
     due_at: datetime,
     *,
@@ -153,19 +149,17 @@ def columns(due_at: datetime, *, problem: str, is_held: bool) -> dict[str, Any]:
     return {"problem": problem[:_LONGEST_PROBLEM], "held_until": held_until, "request_id": ""}
 
 
-async def expect(
-    session: AsyncSession, connection_id: int, job: Job, reply_to: ReplyTarget
-) -> None:
+async def expect(session: Session, connection_id: int, job: Job, reply_to: ReplyTarget) -> None:
     """Note where somebody waits to hear how a job went."""
     await _change(session, [connection_id], [job], reply_to=asdict(reply_to))
 
 
-async def answer(session: AsyncSession, schedule: Schedule) -> None:
+async def answer(session: Session, schedule: Schedule) -> None:
     """Note that whoever waited for a job hears how it went."""
     await _change(session, [schedule.connection_id], [schedule.job], reply_to=None)
 
 
-async def trouble_of(session: AsyncSession, connection: Connection) -> str:
+async def trouble_of(session: Session, connection: Connection) -> str:
     """Return all that people should know of the copying and the sync of this connection."""
     found = await session.scalars(
         select(Schedule).where(
@@ -177,12 +171,12 @@ async def trouble_of(session: AsyncSession, connection: Connection) -> str:
     return " ".join(each for each in problems if each)
 
 
-async def redirect_task(session: AsyncSession, wanted: Task) -> bool:
+async def redirect_task(session: Session, wanted: Task) -> bool:
     """Show the outcome of a waiting task where the same one was asked for last.
 
     Returns False where none waits any more.
     """
-    moved = await session.execute(
+    return await session.write(
         update(Task)
         .where(
             Task.connection_id == wanted.connection_id,
@@ -191,38 +185,29 @@ async def redirect_task(session: AsyncSession, wanted: Task) -> bool:
             Task.state == TaskState.WAITING,
         )
         .values(reply_to=wanted.reply_to)
-        .returning(Task.id)
     )
-    return moved.first() is not None
 
 
-async def find_task(session: AsyncSession, task_id: int) -> Task | None:
+async def find_task(session: Session, task_id: int) -> Task | None:
     """Return the task with this id, if there is one."""
     return await session.get(Task, task_id)
 
 
-async def is_task_done(session: AsyncSession, job: Job, export_id: int) -> bool:
+async def is_task_done(session: Session, job: Job, export_id: int) -> bool:
     """Say whether this was done for this export before."""
-    found = await session.scalar(
-        select(Task.id)
-        .where(
-            Task.job == job,
-            Task.export_id == export_id,
-            Task.state == TaskState.DONE,
-        )
-        .limit(1)
+    return await session.has(
+        Task.job == job, Task.export_id == export_id, Task.state == TaskState.DONE
     )
-    return found is not None
 
 
-async def said_of_open(session: AsyncSession, job: Job, export_id: int) -> str:
+async def said_of_open(session: Session, job: Job, export_id: int) -> str:
     """Say who asked for what is being done to an export, and when; "" where nothing is."""
     its = (Task.job == job, Task.export_id == export_id, Task.state == TaskState.WAITING)
     task = await session.scalar(select(Task).where(*its).order_by(Task.id.desc()).limit(1))
     return f"{Member(task.asked_by)} asked for it at {Moment(task.asked_at)}." if task else ""
 
 
-async def quiet_at(session: AsyncSession, task: Task, now: datetime) -> datetime | None:
+async def quiet_at(session: Session, task: Task, now: datetime) -> datetime | None:
     """Return when what another task has sent about the same export is over, if it is not."""
     others = await session.scalars(
         select(Task).where(
@@ -234,15 +219,14 @@ async def quiet_at(session: AsyncSession, task: Task, now: datetime) -> datetime
     return max((leases.over_at(each, now) for each in others), default=None)
 
 
-async def list_tasks(session: AsyncSession, export_id: int) -> Sequence[Task]:
+async def list_tasks(session: Session, export_id: int) -> Sequence[Task]:
     """Return what people, or the app, wanted done about an export, the newest first."""
-    found = await session.scalars(
+    return await session.every(
         select(Task).where(Task.export_id == export_id).order_by(Task.id.desc())
     )
-    return found.all()
 
 
-async def is_our_change(session: AsyncSession, export_id: int, stated_at: datetime) -> bool:
+async def is_our_change(session: Session, export_id: int, stated_at: datetime) -> bool:
     """Say whether what Xero said at this time may predate an update of ours."""
     found = await session.scalars(
         select(Task).where(Task.export_id == export_id, Task.job == Job.UPDATE)

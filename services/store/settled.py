@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Select, delete, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.notice import NoticeKind
 from services.store import leases, people
+from services.store.engine import Session
 from services.store.leases import fenced
 from services.store.tables import Card, Connection, Export, Notice, Workspace
 
@@ -87,9 +87,7 @@ class News:
         return cls(kind, by, side, sources)
 
 
-async def settle(
-    session: AsyncSession, connection: Connection, settled: Settled, now: datetime
-) -> None:
+async def settle(session: Session, connection: Connection, settled: Settled, now: datetime) -> None:
     """Have every message that asked for it drawn again, in channels and where people read it."""
     export_id = settled.export_id
     about = [await session.get_one(Export, export_id)] if export_id is not None else []
@@ -98,7 +96,7 @@ async def settle(
 
 
 async def _mark(
-    session: AsyncSession,
+    session: Session,
     connection: Connection,
     settled: Settled,
     about: Sequence[Export],
@@ -147,15 +145,15 @@ def _rewrite(notice: Notice, facts: Mapping[str, Any], now: datetime) -> None:
 
 
 async def list_asked(
-    session: AsyncSession, connection: Connection, kind: NoticeKind
+    session: Session, connection: Connection, kind: NoticeKind
 ) -> Sequence[Notice]:
     """Return the connection's open question of this kind, one row for each reader, locked."""
     asked = _open().where(Notice.connection_id == connection.id, Notice.kind == kind)
-    return (await session.scalars(asked)).all()
+    return await session.every(asked)
 
 
 async def renew(
-    session: AsyncSession,
+    session: Session,
     connection: Connection,
     kind: NoticeKind,
     facts: Mapping[str, Any],
@@ -170,7 +168,7 @@ async def renew(
 
 
 async def ask_only(
-    session: AsyncSession, source: str, readers: Collection[str], reason: str, now: datetime
+    session: Session, source: str, readers: Collection[str], reason: str, now: datetime
 ) -> None:
     """Have everybody who was asked under this source read the reason; only these may answer.
 
@@ -242,13 +240,12 @@ def paused_source(connection_id: int, channel_id: str) -> str:
     return f"{NoticeKind.CHANNEL_PAUSED}:{connection_id}:{channel_id}:"
 
 
-async def is_known(session: AsyncSession, source: str) -> bool:
+async def is_known(session: Session, source: str) -> bool:
     """Say whether anything was ever queued under this source."""
-    found = await session.scalar(select(Notice.id).where(Notice.source == source).limit(1))
-    return found is not None
+    return await session.has(Notice.source == source)
 
 
-async def deliveries(session: AsyncSession, source: str) -> dict[str, bool]:
+async def deliveries(session: Session, source: str) -> dict[str, bool]:
     """Return who is told under this source, and whether it reached them, or still may."""
     may_reach = or_(Notice.ts != "", Notice.due_at.is_not(None))
     rows = await session.execute(
@@ -257,9 +254,9 @@ async def deliveries(session: AsyncSession, source: str) -> dict[str, bool]:
     return {row[0]: bool(row[1]) for row in rows}
 
 
-async def list_missed(session: AsyncSession, batch_id: int) -> Sequence[str]:
+async def list_missed(session: Session, batch_id: int) -> Sequence[str]:
     """Return whom Slack didn't let us ask to approve exports of a batch that still wait."""
-    found = await session.scalars(
+    return await session.every(
         select(Notice.channel_id)
         .join(Export, Export.id == Notice.export_id)
         .where(
@@ -273,11 +270,10 @@ async def list_missed(session: AsyncSession, batch_id: int) -> Sequence[str]:
         .distinct()
         .order_by(Notice.channel_id)
     )
-    return found.all()
 
 
 async def follow(
-    session: AsyncSession,
+    session: Session,
     connection: Connection,
     news: News,
     about: Sequence[Export],
@@ -294,18 +290,17 @@ async def follow(
 
 
 async def outdate_cards(
-    session: AsyncSession, export_ids: Collection[int] | Select[int], now: datetime
+    session: Session, export_ids: Collection[int] | Select[int], now: datetime
 ) -> None:
     """Have the invoices' cards redrawn, also in channels that don't get the event."""
-    await session.execute(
+    await session.write(
         update(Card)
         .where(Card.export_id.in_(export_ids))
         .values(**leases.wanted(Card, now), tries=0)
-        .execution_options(synchronize_session=False)
     )
 
 
-async def outdate_offers(session: AsyncSession, connection: Connection, now: datetime) -> None:
+async def outdate_offers(session: Session, connection: Connection, now: datetime) -> None:
     """Have the cards redrawn that offer something only while the connection is there."""
     unpaid = select(Export.id).where(
         Export.connection_id == connection.id,
@@ -315,7 +310,7 @@ async def outdate_offers(session: AsyncSession, connection: Connection, now: dat
     await outdate_cards(session, unpaid, now)
 
 
-async def take_card(session: AsyncSession, workspace_id: int, now: datetime) -> Card | None:
+async def take_card(session: Session, workspace_id: int, now: datetime) -> Card | None:
     """Take the card that has been out of date for longest; the lease keeps others away."""
     mine = select(Connection.id).where(Connection.workspace_id == workspace_id)
     oldest = await session.scalar(
@@ -330,19 +325,19 @@ async def take_card(session: AsyncSession, workspace_id: int, now: datetime) -> 
     return await take_card_of(session, (oldest.export_id, oldest.channel_id), now)
 
 
-async def take_card_of(session: AsyncSession, shown: tuple[int, str], now: datetime) -> Card | None:
+async def take_card_of(session: Session, shown: tuple[int, str], now: datetime) -> Card | None:
     """Take the card of this export in this channel, if it is out of date."""
     export_id, channel_id = shown
     own = (Card.export_id == export_id) & (Card.channel_id == channel_id)
     return await leases.take_where(session, Card, own, now)
 
 
-async def forget_card(session: AsyncSession, card: Card) -> None:
+async def forget_card(session: Session, card: Card) -> None:
     """Drop a card whose message is gone, unless another was posted since."""
     own = (Card.export_id == card.export_id) & (Card.channel_id == card.channel_id)
     await session.execute(delete(Card).where(own, Card.ts == card.ts))
 
 
-async def close_card(session: AsyncSession, card: Card, again_at: datetime | None) -> bool:
+async def close_card(session: Session, card: Card, again_at: datetime | None) -> bool:
     """Note that the card is up to date, unless it is out of date again."""
     return await fenced(session, card, card.fence, due_at=again_at)

@@ -4,18 +4,46 @@ Each has a thread of its own, and a trip there and back costs more than most sta
 makes four for each: for the cursor, the statement, its rows, and the end of the cursor.
 """
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 import aiosqlite
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, event, make_url
 
 READER = "reader"
 _CHUNK = 64  # rows; the driver's own number
+_IN_MEMORY = ("", ":memory:")
+_OWNER_ONLY = 0o600
+_COMPANIONS = ("", "-wal", "-shm", "-journal", "-alone")
+
+
+def file_of(url: str | URL) -> Path | None:
+    """Return the file of a SQLite database; None in memory, and for any other database."""
+    made = make_url(url)
+    if made.get_backend_name() != "sqlite" or (made.database or "") in _IN_MEMORY:
+        return None
+    return Path(str(made.database).removeprefix("file:"))
+
+
+def keep_private(url: str) -> None:
+    """Let nobody but the file's owner read a SQLite database and what SQLite puts beside it.
+
+    SQLite gives its companions the mode of the database, so the database comes first.
+    """
+    file = file_of(url)
+    if file is None or file.is_dir():
+        return
+    with contextlib.suppress(OSError):  # what cannot be created here, connecting reports
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, _OWNER_ONLY))
+    for ending in _COMPANIONS:
+        with contextlib.suppress(OSError):  # not there, or somebody else's: doctor tells
+            file.with_name(file.name + ending).chmod(_OWNER_ONLY)
 
 
 @dataclass(slots=True, eq=False)
@@ -54,7 +82,7 @@ class _Cursor:
         return self
 
     def _there(self, act: Callable[[sqlite3.Cursor], object], there: sqlite3.Connection) -> None:
-        with closing(there.cursor()) as cursor:
+        with contextlib.closing(there.cursor()) as cursor:
             if self.connection.is_to_begin:
                 cursor.execute("BEGIN IMMEDIATE")
                 self.connection.is_to_begin = False

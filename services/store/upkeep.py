@@ -15,7 +15,6 @@ from typing import Any
 from cryptography.fernet import InvalidToken
 from sqlalchemy import ColumnElement, and_, delete, false, func, inspect, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 
 from services.model.connection import ConnectionState
@@ -23,7 +22,8 @@ from services.model.days import CLOCKS_DIFFER
 from services.model.export import ExportState
 from services.model.jobs import Job
 from services.store import batches, leases, links
-from services.store.engine import file_of, keep_private
+from services.store.engine import Session, Sessions
+from services.store.sqlite import file_of, keep_private
 from services.store.tables import (
     AuditEntry,
     Base,
@@ -88,7 +88,7 @@ class Vitals:
     newest_in_paymo: datetime | None  # when an invoice changed there last, as far as it is copied
 
 
-async def list_vitals(session: AsyncSession) -> Sequence[Vitals]:
+async def list_vitals(session: Session) -> Sequence[Vitals]:
     """Return the vitals of every working connection."""
     newest = (
         select(func.max(InvoiceHeader.updated_on))
@@ -109,7 +109,7 @@ async def list_vitals(session: AsyncSession) -> Sequence[Vitals]:
     return [Vitals(*row) for row in found]
 
 
-async def find_revision(session: AsyncSession) -> str | None:
+async def find_revision(session: Session) -> str | None:
     """Return the revision of the database, or None before its first migration."""
     try:
         found: str | None = await session.scalar(text("SELECT version_num FROM alembic_version"))
@@ -118,12 +118,12 @@ async def find_revision(session: AsyncSession) -> str | None:
     return found
 
 
-async def is_current(session: AsyncSession) -> bool:
+async def is_current(session: Session) -> bool:
     """Say whether the database has the tables that this code expects."""
     return await find_revision(session) == HEAD
 
 
-async def can_read_secrets(session: AsyncSession) -> bool:
+async def can_read_secrets(session: Session) -> bool:
     """Say whether the keys open every secret that is stored."""
     try:
         for table in Base.metadata.sorted_tables:
@@ -153,7 +153,7 @@ def hold(url: str) -> sqlite3.Connection | None:
     return None
 
 
-async def release(session: AsyncSession, now: datetime) -> None:
+async def release(session: Session, now: datetime) -> None:
     """Let go of everything that is leased."""
     for table in Leased.__subclasses__():
         await session.execute(
@@ -164,7 +164,7 @@ async def release(session: AsyncSession, now: datetime) -> None:
     await session.execute(update(Grant).values(lease_until=None))
 
 
-async def count_as_sent_now(session: AsyncSession, now: datetime) -> None:
+async def count_as_sent_now(session: Session, now: datetime) -> None:
     """Give every call that has no answer its whole time from `now` on, when a process starts.
 
     The clock that told when it was sent may have been slow, and right again by now: then the call
@@ -183,7 +183,7 @@ async def count_as_sent_now(session: AsyncSession, now: datetime) -> None:
         await _send_at(session, sends, unanswered, now)
 
 
-async def find_lead(session: AsyncSession, now: datetime) -> timedelta:
+async def find_lead(session: Session, now: datetime) -> timedelta:
     """Return how far the clock was ahead of `now` when somebody wrote last, as far as that shows.
 
     Nothing was told, noted, asked for or read in the future, and no lease ends later than one that
@@ -203,7 +203,7 @@ async def find_lead(session: AsyncSession, now: datetime) -> timedelta:
     return max([each - now for each in moments if each is not None], default=timedelta(0))
 
 
-async def set_back(session: AsyncSession, now: datetime, by: timedelta) -> None:
+async def set_back(session: Session, now: datetime, by: timedelta) -> None:
     """Go on where the machine's clock was set back `by` so much.
 
     What was written before waits that much too long. Some of it was written before the clock went
@@ -228,7 +228,7 @@ async def set_back(session: AsyncSession, now: datetime, by: timedelta) -> None:
     await session.execute(told.values(digest_from=today))  # else no digest comes until then
 
 
-async def set_ahead(session: AsyncSession, now: datetime, by: timedelta) -> None:
+async def set_ahead(session: Session, now: datetime, by: timedelta) -> None:
     """Go on where the machine's clock jumped ahead `by` so much, to `now`.
 
     What was under way until then gets its whole time once more.
@@ -243,29 +243,24 @@ async def set_ahead(session: AsyncSession, now: datetime, by: timedelta) -> None
     await session.execute(refreshed.values(lease_until=until))
 
 
-async def _send_at(
-    session: AsyncSession, table: Any, calls: ColumnElement[bool], at: datetime
-) -> None:
+async def _send_at(session: Session, table: Any, calls: ColumnElement[bool], at: datetime) -> None:
     """Count these calls as sent `at` that time; rows are locked in the order of their ids."""
     key = inspect(table).primary_key[0]
     own = key.in_(select(key).where(calls).order_by(key).with_for_update())
-    moved = update(table).where(own).values(sent_at=at)
-    await session.execute(moved.execution_options(synchronize_session=False))
+    await session.write(update(table).where(own).values(sent_at=at))
 
 
-async def _sooner(
-    session: AsyncSession, table: Any, column: Any, now: datetime, by: timedelta
-) -> None:
+async def _sooner(session: Session, table: Any, column: Any, now: datetime, by: timedelta) -> None:
     free = or_(table.leased_until.is_(None), table.leased_until <= now)
     times = await session.scalars(
         select(column).where(column > now, free).distinct().order_by(column)
     )
     for at in times.all():
         moved = update(table).where(column == at, free).values({column: max(now, at - by)})
-        await session.execute(moved.execution_options(synchronize_session=False))
+        await session.write(moved)
 
 
-async def purge(session: AsyncSession, now: datetime) -> None:
+async def purge(session: Session, now: datetime) -> None:
     """Remove old drafts, and what expired: links, states, consents nobody used."""
     in_use = select(Connection.id).where(Connection.grant_id == Grant.id)
     unused = Grant.expires_at < now - _CHOICES_LIVE
@@ -274,3 +269,25 @@ async def purge(session: AsyncSession, now: datetime) -> None:
     await session.execute(delete(SlackState).where(SlackState.expire_at <= now))
     await batches.purge(session, now - _DRAFTS_LIVE)
     await links.purge(session, now)
+
+
+async def rotate(sessions: Sessions) -> int:
+    """Encrypt every secret again with the first key; return how many there were.
+
+    Rows are locked while they are read, so that a token refreshed meanwhile is not undone.
+    """
+    count = 0
+    async with sessions.begin() as session:
+        for table in Base.metadata.sorted_tables:
+            keys = list(inspect(table).primary_key)
+            for column in table.columns:
+                if not isinstance(column.type, Secret):
+                    continue
+                found = await session.execute(
+                    select(column, *keys).where(column.is_not(None)).with_for_update()
+                )
+                for value, *key in found.all():
+                    same = [part == each for part, each in zip(keys, key, strict=True)]
+                    await session.execute(update(table).where(*same).values({column: value}))
+                    count += 1
+    return count

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, or_, select, true
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from services.errors import NotFound, ServiceError
@@ -19,6 +18,7 @@ from services.model.jobs import Job, TaskState
 from services.model.notice import MOST_DAYS_LATE
 from services.model.wording import some_of
 from services.store import exports, schedules
+from services.store.engine import Session
 from services.store.mirror import count_clients, folded_name, search_clients
 from services.store.payments import IS_LEFT
 from services.store.tables import Client, Connection, Export, InvoiceHeader, Payment, Task
@@ -33,7 +33,7 @@ _ENDED = (InvoiceState.DELETED, InvoiceState.VOIDED, InvoiceState.GONE, InvoiceS
 _BY_ITSELF = Export.requested_by == ""
 
 
-async def list_needing(session: AsyncSession, connection: Connection) -> Sequence[Export]:
+async def list_needing(session: Session, connection: Connection) -> Sequence[Export]:
     """Return exports that wait for a person, the newest first; of an invoice only the last one."""
     newer = aliased(Export)
     is_old = exists().where(
@@ -46,17 +46,14 @@ async def list_needing(session: AsyncSession, connection: Connection) -> Sequenc
     differs = and_(Export.state == ExportState.DIFFERENT, Export.invoice_state == InvoiceState.LIVE)
     is_asked = Export.invoice_state.in_(UNDECIDED)
     waits = Export.state == ExportState.AWAITING
-    found = await session.scalars(
+    return await session.every(
         _of(connection)
         .where(or_(is_refused, differs, is_asked, waits), ~is_old)
         .order_by(Export.id.desc())
     )
-    return found.all()
 
 
-async def list_asking(
-    session: AsyncSession, connection: Connection
-) -> Sequence[tuple[Payment, Export]]:
+async def list_asking(session: Session, connection: Connection) -> Sequence[tuple[Payment, Export]]:
     """Return payments that wait for a decision, each with its invoice's export."""
     found = await session.execute(
         select(Payment, Export)
@@ -73,7 +70,7 @@ async def list_asking(
 
 
 async def list_heads(
-    session: AsyncSession, connection: Connection, invoice_ids: Collection[int]
+    session: Session, connection: Connection, invoice_ids: Collection[int]
 ) -> Sequence[tuple[InvoiceHeader, Client | None]]:
     """Return the heads of these invoices, each with its client, the oldest first."""
     is_its_client = and_(
@@ -91,7 +88,7 @@ async def list_heads(
     return [(header, client) for header, client in found]
 
 
-async def list_paid(session: AsyncSession, connection: Connection, limit: int) -> Sequence[Export]:
+async def list_paid(session: Session, connection: Connection, limit: int) -> Sequence[Export]:
     """Return what was paid in full last, the newest first."""
     newest = (
         select(Payment.export_id, func.max(Payment.seen_at).label("at"))
@@ -99,19 +96,16 @@ async def list_paid(session: AsyncSession, connection: Connection, limit: int) -
         .group_by(Payment.export_id)
         .subquery()
     )
-    found = await session.scalars(
+    return await session.every(
         _of(connection)
         .join(newest, newest.c.export_id == Export.id)
         .where(Export.xero_seen_status == "PAID", Export.invoice_state == InvoiceState.LIVE)
         .order_by(newest.c.at.desc(), Export.id.desc())
         .limit(limit)
     )
-    return found.all()
 
 
-async def list_overdue(
-    session: AsyncSession, connection: Connection, today: date
-) -> Sequence[Export]:
+async def list_overdue(session: Session, connection: Connection, today: date) -> Sequence[Export]:
     """Return invoices due before this day and not paid, longest overdue first."""
     found = await list_of(session, connection, None, IS_OPEN, Export.due_on < today)
     return [each for each in found if left_of(each) > 0]
@@ -147,7 +141,7 @@ def card_changes_at(export: Export, connection: Connection, now: datetime) -> da
 
 
 async def list_of(
-    session: AsyncSession,
+    session: Session,
     connection: Connection,
     client_id: int | None = None,
     *more: ColumnElement[bool],
@@ -161,12 +155,11 @@ async def list_of(
     ]
     if client_id is not None:
         own.append(Export.client_id == client_id)
-    found = await session.scalars(select(Export).where(*own).order_by(Export.due_on, Export.id))
-    return found.all()
+    return await session.every(select(Export).where(*own).order_by(Export.due_on, Export.id))
 
 
 async def client_named(
-    session: AsyncSession, connection_id: int, name: str, only: int | None = None
+    session: Session, connection_id: int, name: str, only: int | None = None
 ) -> Client:
     """Return the client that a person means, by the whole name or by a part that fits one.
 
@@ -198,22 +191,19 @@ async def client_named(
     raise ServiceError(f"Several clients fit “{said}”: {names}. Type more of the name.")
 
 
-async def count_clean(session: AsyncSession, connection: Connection) -> int:
+async def count_clean(session: Session, connection: Connection) -> int:
     """Count the exports by people without any difference, not undone."""
-    found = await session.scalar(
-        select(func.count()).where(
-            exports.over(connection),
-            Export.state == ExportState.EXPORTED,
-            Export.requested_by != "",
-            Export.accepted_difference.is_(None),
-            Export.is_linked.is_(False),
-            Export.invoice_state.not_in((InvoiceState.UNDOING, InvoiceState.UNDONE)),
-        )
+    return await session.count(
+        exports.over(connection),
+        Export.state == ExportState.EXPORTED,
+        Export.requested_by != "",
+        Export.accepted_difference.is_(None),
+        Export.is_linked.is_(False),
+        Export.invoice_state.not_in((InvoiceState.UNDOING, InvoiceState.UNDONE)),
     )
-    return found or 0
 
 
-async def list_failed_run(session: AsyncSession, connection: Connection) -> list[str]:
+async def list_failed_run(session: Session, connection: Connection) -> list[str]:
     """Return the numbers of the last automatic exports if all of a run failed, else none."""
     settled = (*exports.DONE, ExportState.FAILED)
     rows = await session.execute(
@@ -234,7 +224,7 @@ async def list_failed_run(session: AsyncSession, connection: Connection) -> list
 
 
 async def list_asked_about(
-    session: AsyncSession, connection: Connection, client_id: int | None
+    session: Session, connection: Connection, client_id: int | None
 ) -> Sequence[int]:
     """Return the invoices that people were asked about, of one client or of all."""
     if not connection.auto_export or connection.auto_export_since is None:
@@ -257,10 +247,10 @@ async def list_asked_about(
     if client_id is not None:
         found = found.where(InvoiceHeader.client_id == client_id)
     newest = found.order_by(InvoiceHeader.invoice_id.desc()).limit(_AT_ONCE)
-    return (await session.scalars(newest)).all()
+    return await session.every(newest)
 
 
-async def switch_on(session: AsyncSession, connection: Connection, by: str, now: datetime) -> None:
+async def switch_on(session: Session, connection: Connection, by: str, now: datetime) -> None:
     """Begin with what becomes sent from now on; what was sent before is left to people."""
     connection.auto_export, connection.auto_export_by = True, by
     # Paymo's times have no fractions of a second.

@@ -9,11 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, delete, false, func, null, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
 from services.model.notice import NoticeKind
-from services.store.engine import insert_into
+from services.store.engine import Session, insert_into
 from services.store.tables import (
     Acquaintance,
     Base,
@@ -34,18 +33,18 @@ _GRANTS = Base.metadata.tables[Grant.__tablename__]
 _SLACK = {Base.metadata.tables[each.__tablename__] for each in (SlackBot, SlackInstallation)}
 
 
-async def get(session: AsyncSession, workspace_id: int) -> Workspace:
+async def get(session: Session, workspace_id: int) -> Workspace:
     """Return the workspace with this id."""
     return await session.get_one(Workspace, workspace_id)
 
 
-async def find(session: AsyncSession, enterprise_id: str, team_id: str) -> Workspace | None:
+async def find(session: Session, enterprise_id: str, team_id: str) -> Workspace | None:
     """Return the workspace with Slack's ids, if it has met the app."""
     found = await session.scalars(_with_ids(enterprise_id, team_id))
     return found.one_or_none()
 
 
-async def find_named(session: AsyncSession, name: str) -> Workspace | None:
+async def find_named(session: Session, name: str) -> Workspace | None:
     """Return the workspace that an operator means: by Slack's id (T…) or by ours.
 
     In a Grid organisation several may share Slack's id; then only ours tells them apart.
@@ -61,7 +60,7 @@ def is_named(name: str) -> ColumnElement[bool]:
 
 
 async def list_expired(
-    session: AsyncSession, removed_before: datetime, ended_before: datetime
+    session: Session, removed_before: datetime, ended_before: datetime
 ) -> Sequence[Workspace]:
     """Return the workspaces that took the app away before a time.
 
@@ -70,16 +69,15 @@ async def list_expired(
     is_ending = select(Connection.id).where(
         Connection.workspace_id == Workspace.id, Connection.state == ConnectionState.ENDING
     )
-    found = await session.scalars(
+    return await session.every(
         select(Workspace)
         .where(~Workspace.is_installed, Workspace.uninstalled_at <= removed_before)
         .where(or_(~is_ending.exists(), Workspace.uninstalled_at <= ended_before))
         .order_by(Workspace.id)
     )
-    return found.all()
 
 
-async def lock_removed(session: AsyncSession, workspace_id: int) -> bool:
+async def lock_removed(session: Session, workspace_id: int) -> bool:
     """Say whether the app is still out of this workspace, and keep it so for the transaction."""
     found = await session.scalar(
         select(Workspace.is_installed).where(Workspace.id == workspace_id).with_for_update()
@@ -88,7 +86,7 @@ async def lock_removed(session: AsyncSession, workspace_id: int) -> bool:
 
 
 async def find_or_add(
-    session: AsyncSession, enterprise_id: str, team_id: str, now: datetime
+    session: Session, enterprise_id: str, team_id: str, now: datetime
 ) -> Workspace:
     """Return the workspace with Slack's ids; the first one to ask adds it."""
     known = await find(session, enterprise_id, team_id)
@@ -107,9 +105,7 @@ async def find_or_add(
     return added.one()
 
 
-async def mark_installed(
-    session: AsyncSession, workspace_id: int, user_id: str, now: datetime
-) -> None:
+async def mark_installed(session: Session, workspace_id: int, user_id: str, now: datetime) -> None:
     """Note that somebody installed the app, perhaps again."""
     await session.execute(
         update(Workspace)
@@ -118,7 +114,7 @@ async def mark_installed(
     )
 
 
-async def note_app(session: AsyncSession, workspace_id: int, app_id: str) -> None:
+async def note_app(session: Session, workspace_id: int, app_id: str) -> None:
     """Keep what Slack calls our app; links to it need that."""
     await session.execute(
         update(Workspace)
@@ -127,15 +123,13 @@ async def note_app(session: AsyncSession, workspace_id: int, app_id: str) -> Non
     )
 
 
-async def welcome(session: AsyncSession, workspace_id: int, user_id: str, now: datetime) -> None:
+async def welcome(session: Session, workspace_id: int, user_id: str, now: datetime) -> None:
     """Queue a welcome for this person; of all who come, for the first one."""
-    found = await session.scalars(
+    if not await session.write(
         update(Workspace)
         .where(Workspace.id == workspace_id, Workspace.welcomed_at.is_(None))
         .values(welcomed_at=now)
-        .returning(Workspace.id)
-    )
-    if found.first() is None:
+    ):
         return
     welcome = Notice(workspace_id=workspace_id, channel_id=user_id, kind=NoticeKind.WELCOME)
     welcome.source, welcome.facts = f"{NoticeKind.WELCOME}:{workspace_id}", {}
@@ -144,7 +138,7 @@ async def welcome(session: AsyncSession, workspace_id: int, user_id: str, now: d
 
 
 async def mark_uninstalled(
-    session: AsyncSession, enterprise_id: str, team_id: str, at: datetime
+    session: Session, enterprise_id: str, team_id: str, at: datetime
 ) -> Sequence[int]:
     """Note that the app was removed then; return the ids of the workspaces that had it.
 
@@ -164,7 +158,7 @@ async def mark_uninstalled(
     return found.all()
 
 
-async def name_of(session: AsyncSession, workspace: Workspace) -> str:
+async def name_of(session: Session, workspace: Workspace) -> str:
     """Return what Slack called the workspace when it was installed, else its id."""
     found = await session.scalar(
         select(func.coalesce(SlackInstallation.team_name, SlackInstallation.enterprise_name))
@@ -208,7 +202,7 @@ def owned_by(table: Table, workspace: Workspace) -> ColumnElement[bool] | None:
     return None
 
 
-async def export_rows(session: AsyncSession, workspace: Workspace) -> dict[str, Rows]:
+async def export_rows(session: Session, workspace: Workspace) -> dict[str, Rows]:
     """Return every row about this workspace by table, with secrets left out and people named."""
     found: dict[str, Rows] = {}
     for table in Base.metadata.sorted_tables:
@@ -253,7 +247,7 @@ def _plain(value: Any) -> Any:
     return format(value, "f") if isinstance(value, Decimal) else value
 
 
-async def forget_rows(session: AsyncSession, workspace: Workspace) -> None:
+async def forget_rows(session: Session, workspace: Workspace) -> None:
     """Delete every row about this workspace; a consent that another one uses stays."""
     grants = await _grants_of_its_own(session, workspace)
     for table in reversed(Base.metadata.sorted_tables):
@@ -263,7 +257,7 @@ async def forget_rows(session: AsyncSession, workspace: Workspace) -> None:
     await session.execute(delete(_GRANTS).where(_GRANTS.c.id.in_(grants) if grants else false()))
 
 
-async def _grants_of_its_own(session: AsyncSession, workspace: Workspace) -> list[int]:
+async def _grants_of_its_own(session: Session, workspace: Workspace) -> list[int]:
     own = select(Connection.grant_id).where(Connection.workspace_id == workspace.id)
     others = select(Connection.grant_id).where(
         Connection.workspace_id != workspace.id, Connection.grant_id.is_not(None)

@@ -8,14 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import make_url, text, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.distributed import DistributedWork
 from bot.work import Run
 from services.jobs import policy
 from services.jobs.runner import Runner, Step, Turn
 from services.model.jobs import Job
-from services.store.engine import Database
+from services.store.engine import Database, Session
 from services.store.tables import Draft
 from tests.databases import Cluster, open_database
 from tests.services.connecting import Nudges
@@ -158,7 +157,7 @@ async def test_what_a_killed_worker_was_doing_is_done_by_another(postgres_url: s
     await database.close()
 
 
-async def listener(session: AsyncSession, name: str) -> int:
+async def listener(session: Session, name: str) -> int:
     """Return the process in which a worker listens, once there is one."""
     asking = text("SELECT pid FROM pg_stat_activity WHERE datname = :name AND query LIKE 'LISTEN%'")
     async with asyncio.timeout(60):

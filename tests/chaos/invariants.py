@@ -7,14 +7,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
 from services.model.export import BatchState, ExportState
 from services.model.invoice import InvoiceState, PaymentState
 from services.model.jobs import Job, TaskState
 from services.model.notice import NoticeKind
-from services.store.engine import Database
+from services.store.engine import Database, Session
 from services.store.tables import (
     AuditEntry,
     Batch,
@@ -149,7 +148,7 @@ def _heard(stage: Stage) -> set[int | None]:
 
 
 @asynccontextmanager
-async def _session(stage: Stage) -> AsyncIterator[AsyncSession]:
+async def _session(stage: Stage) -> AsyncIterator[Session]:
     database = Database.open(stage.host.database_url, [KEY])
     try:
         async with database.sessions() as session:
@@ -177,7 +176,7 @@ def _missing(stage: Stage) -> Iterator[Problem]:
             yield ONCE_IN_PAYMO, f"{fate.number}: {amounts} for {sorted(fate.payments.values())}"
 
 
-async def _unfinished(session: AsyncSession) -> list[Problem]:
+async def _unfinished(session: Session) -> list[Problem]:
     counts = [
         (name, await session.scalar(select(func.count(literal(1))).where(which)) or 0)
         for name, which in _UNFINISHED
@@ -185,7 +184,7 @@ async def _unfinished(session: AsyncSession) -> list[Problem]:
     return [(STUCK, f"{count} {name}") for name, count in counts if count]
 
 
-async def _unnoted(stage: Stage, session: AsyncSession) -> list[Problem]:
+async def _unnoted(stage: Stage, session: Session) -> list[Problem]:
     rows = await session.execute(
         select(Export.paymo_invoice_id, AuditEntry.what, func.count())
         .join(Export, Export.id == AuditEntry.export_id)

@@ -5,13 +5,12 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.connection import ConnectionState
 from services.model.export import BatchState, ExportState
 from services.model.jobs import Job
 from services.store import schedules
-from services.store.engine import Database
+from services.store.engine import Database, Session
 from services.store.tables import (
     Base,
     Batch,
@@ -33,7 +32,7 @@ async def connected(database: Database, team_id: str = "T1", **values: Any) -> C
         return await connect(session, team_id, **values)
 
 
-async def connect(session: AsyncSession, team_id: str, **values: Any) -> Connection:
+async def connect(session: Session, team_id: str, **values: Any) -> Connection:
     """Add it within a transaction of somebody else's."""
     usual: dict[str, Any] = {
         "state": ConnectionState.ACTIVE,
@@ -61,7 +60,7 @@ def times_in(values: dict[str, Any]) -> dict[Job, Any]:
     return {job: values.pop(f"{job}_due_at") for job in jobs if f"{job}_due_at" in values}
 
 
-async def set_due(session: AsyncSession, connection_id: int, job: Job, due_at: Any) -> None:
+async def set_due(session: Session, connection_id: int, job: Job, due_at: Any) -> None:
     """Have one of a connection's jobs due then, or not at all."""
     schedule = await schedules.find(session, connection_id, job)
     assert schedule is not None
@@ -129,7 +128,7 @@ def read(notice: Notice | None) -> str:
     return notice.source if notice else ""
 
 
-async def count_waiting(session: AsyncSession) -> int:
+async def count_waiting(session: Session) -> int:
     """Return how many messages are still owed."""
     waiting = select(func.count()).select_from(Notice).where(Notice.due_at.is_not(None))
     return await session.scalar(waiting) or 0

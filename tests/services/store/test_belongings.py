@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Column, Enum, Table, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.model.export import RefusalCode
 from services.store import workspaces
-from services.store.engine import Database
+from services.store.engine import Database, Session
 from services.store.tables import Base, Connection, Workspace
 from services.store.types import Money, RefusalCodes, Secret
 
@@ -46,7 +45,7 @@ def value_of(column: Column[Any], team: str) -> Any:
     return usual.get(kind, f"{column.name[:20]} {team}"[: getattr(column.type, "length", 0) or 99])
 
 
-async def fill(session: AsyncSession, team: str) -> Workspace:
+async def fill(session: Session, team: str) -> Workspace:
     """Add a row to every table, each below the former ones."""
     made: dict[str, dict[str, Any]] = {}
     for table in TABLES:
@@ -74,7 +73,7 @@ def _link(column: Column[Any], made: dict[str, dict[str, Any]]) -> Any:
     return row[key.column.name] if row else None  # itself, or a table that comes later
 
 
-async def count(session: AsyncSession, table: Table) -> int:
+async def count(session: Session, table: Table) -> int:
     return len((await session.execute(select(*table.primary_key))).all())
 
 
@@ -152,7 +151,7 @@ async def test_an_id_that_was_forgotten_never_means_anything_else(database: Data
     assert {name for name in before if after[name] & before[name]} == set()
 
 
-async def ids_of(session: AsyncSession) -> dict[str, set[int]]:
+async def ids_of(session: Session) -> dict[str, set[int]]:
     """Return the ids in every table that belongs to a workspace and has some."""
     return {
         table.name: set(await session.scalars(select(table.c.id)))

@@ -17,7 +17,7 @@ from bot import telemetry
 from bot.settings import generate_key
 from services.model.connection import ConnectionState
 from services.store import migrations, upkeep
-from services.store.engine import Database, driver_url, rotate
+from services.store.engine import Database, driver_url
 from services.store.tables import Connection, Grant, OneTimeLink, Workspace
 from tests.databases import KEY, open_database
 from tests.services.store_seeds import NOW, connected, granted
@@ -205,7 +205,7 @@ async def test_secrets_of_every_table_outlive_the_key_they_were_written_with(
         session.add(link)
     await before.close()
     during = Database.open(database_url, [new, old])
-    count = await rotate(during.sessions)
+    count = await upkeep.rotate(during.sessions)
     await during.close()
     after = Database.open(database_url, [new])
     async with after.sessions() as session:
