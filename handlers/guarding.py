@@ -12,6 +12,7 @@ from handlers import blocks, names, reply, words
 from handlers.blocks import Block, one_line
 from handlers.buttons import carried, wanted
 from handlers.routing import (
+    GONE,
     Body,
     Handler,
     Router,
@@ -198,7 +199,7 @@ async def go_on(router: Router, request: SlackRequest) -> None:
     body = _again(request.body)
     handler = router.find(body)
     if handler is None:
-        raise NotFound(reply.GONE)
+        raise NotFound(GONE)
     await handler(replace(request, body=body))
 
 
@@ -218,4 +219,4 @@ def _again(body: Body) -> Body:
         case ["action", str(name), str(value)] if name != names.WHICH:
             return {**body, "actions": [{**action, "action_id": name, "value": value}]}
         case _:
-            raise NotFound(reply.GONE)
+            raise NotFound(GONE)

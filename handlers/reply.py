@@ -19,6 +19,7 @@ from handlers.slack import (
     closed_views_are_fine,
     may_work_again,
     name_of,
+    noting,
     slack_refusals,
 )
 from services.connect.service import WorkspaceService
@@ -28,9 +29,7 @@ from services.model.people import Person, ReplyTarget, Said
 
 log = structlog.get_logger(__name__)
 
-GONE = "This button no longer works. Type the command again."
 CLOSE = "You can close this. We'll tell you the result here or in a message."
-_NAME = "paymo-xero"
 _TOO_LATE = "Slack couldn't open the form. Press the button to try again."
 _TYPE_AGAIN = "Slack couldn't open the form. Try again in a moment."
 
@@ -135,22 +134,16 @@ async def wait(request: SlackRequest) -> Block:
         return request.view  # it asked, or said why not
     if request.view or not request.body.get("trigger_id"):
         return {}
-    note = Note(channel_id=request.person.channel_id).dump()
-    view = blocks.modal(names.REFUSAL, _NAME, [blocks.section("⏳ One moment.")], metadata=note)
-    try:
+    view = _said_view([blocks.section("⏳ One moment.")], request.person.channel_id)
+    with noting("modal_refused"):
         answer = await request.client.views_open(trigger_id=request.body["trigger_id"], view=view)
-    except TROUBLE as error:
-        log.info("modal_refused", error=name_of(error))
-        return {}
-    opened: Block = answer.get("view") or {}
-    return opened
+        return dict(answer.get("view") or {})
+    return {}
 
 
 async def _draw_waiting(request: SlackRequest, said: Sequence[Block]) -> None:
     """Draw the answer, unless the outcome is drawn already."""
-    view = request.waiting
-    note = Note(channel_id=request.person_in_channel.channel_id).dump()
-    drawn = blocks.modal(names.REFUSAL, _NAME, said, metadata=note)
+    view, drawn = request.waiting, _said_view(said, request.person_in_channel.channel_id)
     await redraw(request.client, str(view["id"]), drawn, view_hash=str(view.get("hash", "")))
 
 
@@ -165,14 +158,12 @@ async def _respond(
     request: SlackRequest, text: str, said: Sequence[Block], *, is_instead: bool = False
 ) -> bool:
     """Answer at the address that came with what was done; say whether Slack took it."""
-    try:
+    with noting("response_refused"):
         answer = await request.respond(
             text=text, blocks=said, response_type="ephemeral", replace_original=is_instead
         )
-    except TROUBLE as error:
-        log.info("response_refused", error=name_of(error))
-        return False
-    return answer is None or answer.status_code == HTTPStatus.OK
+        return answer is None or answer.status_code == HTTPStatus.OK
+    return False
 
 
 async def settle(request: SlackRequest, said: str) -> None:
@@ -221,13 +212,10 @@ async def ephemeral(
 ) -> None:
     """Tell one person in a channel, or directly where the app may not speak."""
     if channel_id and not channel_id.startswith("D"):
-        try:
+        with noting("ephemeral_refused"):
             await client.chat_postEphemeral(
                 channel=channel_id, user=user_id, text=text, blocks=list(said)
             )
-        except TROUBLE as error:
-            log.info("ephemeral_refused", error=name_of(error))
-        else:
             return
     await client.chat_postMessage(
         channel=user_id, text=text, blocks=list(said), unfurl_links=False, unfurl_media=False
@@ -260,12 +248,10 @@ async def refuse(request: SlackRequest, refusal: ServiceError) -> None:
 
 
 async def _shown_on_top(request: SlackRequest, said: Sequence[Block]) -> bool:
-    try:
-        await _open(request, blocks.modal(names.REFUSAL, _NAME, said))
-    except TROUBLE as error:
-        log.info("modal_refused", error=name_of(error))
-        return False
-    return True
+    with noting("modal_refused"):
+        await _open(request, _said_view(said))
+        return True
+    return False
 
 
 async def reply_target(workspaces: WorkspaceService, request: SlackRequest) -> ReplyTarget:
@@ -296,11 +282,8 @@ class Screen:
         with best_effort():
             client = await self.clients.client(reply_to.workspace_id)
             if reply_to.view_id:
-                try:
+                with noting("view_gone"):
                     await client.views_update(view_id=reply_to.view_id, view=view)
-                except TROUBLE as error:
-                    log.info("view_gone", error=name_of(error))
-                else:
                     return True
             if text:
                 told = drawn or view["blocks"]
@@ -326,16 +309,16 @@ class Screen:
     ) -> None:
         """Say a text so, with what it leads to."""
         drawn = [*blocks.paragraphs(text.split("\n")), *ways_on]
-        await self.show(reply_to, _said_view(reply_to, drawn), text)
+        await self.show(reply_to, _said_view(drawn, reply_to.channel_id), text)
 
     async def draw(self, reply_to: ReplyTarget, said: Sequence[Block]) -> bool:
         """Say it in the open modal, and nowhere when the person closed it; say which."""
-        return await self.show(reply_to, _said_view(reply_to, said), "")
+        return await self.show(reply_to, _said_view(said, reply_to.channel_id), "")
 
 
-def _said_view(reply_to: ReplyTarget, said: Sequence[Block]) -> Block:
-    note = Note(channel_id=reply_to.channel_id).dump()
-    return blocks.modal(names.REFUSAL, _NAME, said, metadata=note)
+def _said_view(said: Sequence[Block], channel_id: str = "") -> Block:
+    note = Note(channel_id=channel_id).dump()
+    return blocks.modal(names.REFUSAL, "paymo-xero", said, metadata=note)
 
 
 async def begin(
@@ -344,7 +327,7 @@ async def begin(
     act: Callable[[Person, int, ReplyTarget], Awaitable[str]],
 ) -> None:
     """Have it begun, and say so in the open view, or to the person alone."""
-    export_id = export_id_of(request)
+    export_id = request.id_in_value()
     reply_to = await reply_target(workspaces, request)
     said = render(await act(request.person, export_id, reply_to))
     if reply_to.view_id and not request.waiting:
@@ -373,11 +356,6 @@ async def decided(request: SlackRequest, sentence: str) -> None:
     said = render(sentence)
     await tell(request, f"✅ {said}")
     await settle(request, said)
-
-
-def export_id_of(request: SlackRequest) -> int:
-    """Return the export that a button is about. Raises `NotFound`."""
-    return request.id_in_value(GONE)
 
 
 def working_view(sentence: str, channel_id: str, batch_id: int = 0) -> Block:

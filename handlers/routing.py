@@ -17,7 +17,7 @@ from services.model.people import Person, ReplyTarget
 Body = dict[str, Any]
 _LONGEST_ID = 18  # figures; no database takes more
 _LARGEST_KEY = 2**31 - 1  # of a row of ours
-_GONE = "This button no longer works."
+GONE = "This button no longer works. Type the command again."
 _ABOUT = re.compile(rf"{CONNECTION}-([0-9]{{1,{_LONGEST_ID}}})-[0-9]+")
 
 
@@ -140,7 +140,7 @@ class SlackRequest:
         """Answer a form that was sent with what is drawn in its place."""
         await self.ack({"response_action": "update", "view": view})
 
-    def id_in_value(self, otherwise: str = _GONE, *, is_paymos: bool = False) -> int:
+    def id_in_value(self, otherwise: str = GONE, *, is_paymos: bool = False) -> int:
         """Return the row that a button is about, or Paymo's id of an invoice or a client.
 
         Raises `NotFound`, which says `otherwise`.

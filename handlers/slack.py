@@ -202,6 +202,15 @@ def best_effort() -> Iterator[None]:
 
 
 @contextmanager
+def noting(event: str) -> Iterator[None]:
+    """Note under this name what Slack did not take, and go on: there is another way."""
+    try:
+        yield
+    except TROUBLE as error:
+        log.info(event, error=name_of(error))
+
+
+@contextmanager
 def closed_views_are_fine() -> Iterator[None]:
     """Let a view go that its owner has closed; a passing trouble is noted, and forgiven."""
     try:

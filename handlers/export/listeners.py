@@ -155,7 +155,7 @@ class ExportListeners:
 
     async def cancel(self, request: SlackRequest) -> None:
         """Leave an export that was refused."""
-        said = await self.requests.cancel(request.person, reply.export_id_of(request))
+        said = await self.requests.cancel(request.person, request.id_in_value())
         if request.view:
             drawn = [blocks.section(blocks.render(said))]
             note = request.note
@@ -166,7 +166,7 @@ class ExportListeners:
 
     async def reopen(self, request: SlackRequest) -> None:
         """Open the form for the invoice of a refused export, with everything read anew."""
-        export_id = reply.export_id_of(request)
+        export_id = request.id_in_value()
         form = await self.forms.reopen(request.person, export_id)
         if request.view:
             drawn = export_view(form, request.note.channel_id or request.person.channel_id)

@@ -88,12 +88,12 @@ class HistoryListeners:
 
     async def accept_difference(self, request: SlackRequest) -> None:
         """Accept the difference on an exported invoice."""
-        said = await self.undoing.accept(request.person, reply.export_id_of(request))
+        said = await self.undoing.accept(request.person, request.id_in_value())
         await reply.tell(request, f"✅ {blocks.render(said)}")
 
     async def update(self, request: SlackRequest) -> None:
         """Queue an update of Xero's invoice to match Paymo."""
-        export_id = reply.export_id_of(request)
+        export_id = request.id_in_value()
         reply_to = await reply_target(self.workspaces, request)
         said = await self.updating.ask(request.person, export_id, reply_to)
         await reply.tell_waiting(request, f"⏳ {blocks.render(said)}")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handlers import blocks, names, reply
-from handlers.routing import Body, SlackRequest, chosen, field_of
+from handlers.routing import GONE, Body, SlackRequest, chosen, field_of
 from handlers.settings.views import TITLE, one_more_view, settings_view
 from services.connect.service import ConnectService
 from services.errors import NotFound
@@ -72,18 +72,18 @@ class SettingsListeners:
         """Ask the owner for the role that the person lacked."""
         wanted = _ROLES.get(request.value)
         if wanted is None:
-            raise NotFound(reply.GONE)
+            raise NotFound(GONE)
         said = await self.access.ask(request.person, wanted)
         await reply.tell(request, f"📨 {blocks.render(said)}")
 
     async def allow_access(self, request: SlackRequest) -> None:
         """Give the chosen role."""
-        request_id, role = request.id_in_value(reply.GONE), _chosen(request.body)
+        request_id, role = request.id_in_value(), _chosen(request.body)
         await reply.decided(request, await self.access.allow(request.person, request_id, role))
 
     async def decline_access(self, request: SlackRequest) -> None:
         """Give nothing."""
-        request_id = request.id_in_value(reply.GONE)
+        request_id = request.id_in_value()
         await reply.decided(request, await self.access.decline(request.person, request_id))
 
 
