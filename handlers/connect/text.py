@@ -80,7 +80,7 @@ def asked_text(asked: Asked) -> str:
     """Say what comes of asking for a sync."""
     name = blocks.one_line(asked.organisation)
     if asked.is_fresh:
-        return f"✅ {name} was synced a moment ago."
+        return f"✅ {name} was synced a moment ago. If something is newer, sync again in a minute."
     if asked.held_until is not None:
         when = blocks.moment(asked.held_until)
         return f"⏳ Xero limits how often we can sync {name}. The next sync is at {when}."
