@@ -111,13 +111,15 @@ class Install:
         await services.workspaces.installed(enterprise_id, team_id, made.user_id or "")
         log.info("installed", enterprise_id=enterprise_id, team_id=team_id)
         person = Person(enterprise_id, team_id, made.user_id or "")
+        is_new = True
         if made.bot_token and person.user_id:
-            await services.workspaces.welcome(person)
+            is_new = await services.workspaces.welcome(person)
         name = made.team_name or made.enterprise_name or "your workspace"
+        then = f"Next, type {Typed(Command.CONNECT)} in Slack to connect Paymo and Xero."
         return _bolt_page(
             self.pages.say(
                 f"paymo-xero is installed in {name}",
-                f"Next, type {Typed(Command.CONNECT)} in Slack to connect Paymo and Xero.",
+                then if is_new else "You're done: what was connected stays connected.",
                 slack=self.pages.slack(team_id, app_id=made.app_id or ""),
             )
         )

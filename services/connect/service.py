@@ -299,15 +299,16 @@ class WorkspaceService:
             found = await workspaces.find_or_add(session, enterprise_id, team_id, self.now())
             await workspaces.mark_installed(session, found.id, user_id, self.now())
 
-    async def welcome(self, person: Person) -> None:
-        """Welcome whoever comes first, once for each workspace."""
+    async def welcome(self, person: Person) -> bool:
+        """Welcome whoever comes first, once for each workspace; say if nothing is connected."""
         async with self.database.sessions.begin() as session:
             if await connections.list_open(session, person):
-                return
+                return False
             found = await workspaces.find_or_add(
                 session, person.enterprise_id, person.team_id, self.now()
             )
             await workspaces.welcome(session, found.id, person.user_id, self.now())
+        return True
 
     async def meet(self, person: Person, app: str = "") -> bool:
         """Say once that this person doesn't know yet what this is; `app` is our id there.

@@ -59,6 +59,7 @@ async def test_a_workspace_that_installed_the_app_is_answered(many: Town) -> Non
     answer = await many.slack.command(many.anna, many.room, "help")
 
     assert (page.status_code, "is installed in" in page.text) == (200, True)
+    assert "/paymo-xero connect" in page.text
     to_us = urlencode({"app": APP_ID, "team": many.slack.team.id})
     assert f'href="{many.slack.url}/app_redirect?{escape(to_us)}">Back to Slack' in page.text
     assert answer.ok
@@ -201,6 +202,8 @@ async def test_a_missing_permission_is_said_with_the_link_that_grants_it(many: T
         lambda: [file for each in direct(many) for file in each.files], PATIENCE
     )
     assert "is installed in" in page.text
+    assert "what was connected stays connected" in page.text
+    assert "/paymo-xero connect" not in page.text
 
 
 def direct(town: Town) -> list[Message]:
