@@ -122,9 +122,11 @@ def resume_hint(because: str) -> str:
 
 def pausing_text(facts: Mapping[str, Any]) -> str:
     """Say to whoever gets a channel's notifications meanwhile that it is paused from now on."""
+    gone = facts.get("instead_of")
+    why = f": Slack doesn't deliver our messages to <@{gone}>, who subscribed it" if gone else ""
     return (
         f"⚠️ Notifications for {channel(facts['channel_id'])} are paused: "
-        f"{render(facts['reason'])} Until you resume them, they come to you here."
+        f"{render(facts['reason'])} Until you resume them, they come to you here{why}."
     )
 
 

@@ -11,7 +11,7 @@ from services.errors import NotFound, Pair, ServiceError
 from services.jobs.runner import Work
 from services.model import days
 from services.model.jobs import Job
-from services.model.notice import USUAL_TOPICS, Layout, NoticeKind, Rhythm, Topic
+from services.model.notice import TOPIC_OF, USUAL_TOPICS, Layout, NoticeKind, Rhythm, Topic
 from services.model.people import Person, Role
 from services.store import audit, connections, mirror, notices, people, settled, worklists
 from services.store.audit import AuditNote
@@ -340,17 +340,42 @@ async def readdress(session: Session, notice: Notice, now: datetime) -> bool:
     connection = await connections.get(session, notice.connection_id)
     paused = await notices.find_subscription(session, connection.id, notice.channel_id)
     if paused is None:
-        return False
+        return await _pass_to_owner(session, connection, notice, now)
     heir = people.heir_of(paused, connection)
     return await notices.readdress(session, notice, heir, now)
 
 
+async def _pass_to_owner(
+    session: Session, connection: Connection, notice: Notice, now: datetime
+) -> bool:
+    """Send the owner what reaches nobody: its channel is paused, and its subscriber is gone."""
+    gone, owner_id = notice.channel_id, connection.owner_id
+    unheard = [
+        each
+        for each in await notices.list_subscriptions(session, connection.id)
+        if each.paused_because and people.heir_of(each, connection) == gone != owner_id
+    ]
+    if not unheard or notice.kind not in {*TOPIC_OF, NoticeKind.CHANNEL_PAUSED}:
+        return False
+    for each in unheard:
+        start = settled.paused_source(connection.id, each.channel_id)
+        source = await settled.find_source(session, start, gone) or f"{start}{gone}"
+        await _tell_of_pause(session, each, source, now, {"instead_of": gone})
+    return await notices.readdress(session, notice, owner_id, now)
+
+
 async def tell_of_pause(session: Session, paused: Subscription, now: datetime) -> None:
     """Tell who gets a channel's notifications from now on that it is paused, and why."""
+    start = settled.paused_source(paused.connection_id, paused.channel_id)
+    await _tell_of_pause(session, paused, f"{start}{now:%Y%m%d%H%M%S%f}", now, {})
+
+
+async def _tell_of_pause(
+    session: Session, paused: Subscription, source: str, now: datetime, more: dict[str, str]
+) -> None:
     connection = await connections.get(session, paused.connection_id)
-    source = f"{settled.paused_source(connection.id, paused.channel_id)}{now:%Y%m%d%H%M%S%f}"
-    about = {"channel_id": paused.channel_id, "reason": paused.paused_because}
+    about = {"channel_id": paused.channel_id, "reason": paused.paused_because, **more}
     facts = connections.common_facts(connection) | about
-    heirs = [people.heir_of(paused, connection)]
+    heirs = [connection.owner_id if more else people.heir_of(paused, connection)]
     told = notices.Notification(NoticeKind.CHANNEL_PAUSED, source, facts, also=heirs)
     await notices.enqueue(session, connection, told, now)

@@ -240,6 +240,17 @@ def paused_source(connection_id: int, channel_id: str) -> str:
     return f"{NoticeKind.CHANNEL_PAUSED}:{connection_id}:{channel_id}:"
 
 
+async def find_source(session: Session, start: str, channel_id: str) -> str:
+    """Return the latest source that begins so and was told there, or ""."""
+    latest = (
+        select(Notice.source)
+        .where(Notice.source.startswith(start, autoescape=True), Notice.channel_id == channel_id)
+        .order_by(Notice.id.desc())
+        .limit(1)
+    )
+    return await session.scalar(latest) or ""
+
+
 async def is_known(session: Session, source: str) -> bool:
     """Say whether anything was ever queued under this source."""
     return await session.has(Notice.source == source)

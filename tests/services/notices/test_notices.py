@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.exc import OperationalError
 
+from handlers.notices.text import text_of
 from services.errors import (
     ChannelClosed,
     NotAllowed,
@@ -222,6 +223,26 @@ async def test_e65_a_closed_channel_is_paused_once_and_its_news_go_to_who_asked(
     await room.tell("d")
     await room.run()
     assert room.board.told[-1] == ("C1", "d")
+
+
+async def test_what_a_paused_channels_deactivated_subscriber_would_get_goes_to_the_owner(
+    room: Newsroom,
+) -> None:
+    await room.change(exporters=["U2"])
+    await room.service.subscribe(replace(OWNER, user_id="U2"), "C1")
+    room.board.refuse("C1", ChannelClosed("It is archived."))
+    room.board.refuse("U2", *[ChannelClosed("This person’s account is deactivated.")] * 9)
+    await room.tell("a")
+    await room.run(seconds=5)
+    await room.tell("b")
+    await room.tell("theirs", "U2", kind=NoticeKind.ACCESS_ANSWERED)
+    await room.run(seconds=5)
+
+    assert [each for each in room.board.told if each[1]] == [("U1", "a"), ("U1", "b")]
+    [why] = [each for _, each in room.board.posted if each.kind is NoticeKind.CHANNEL_PAUSED]
+    assert why.channel_id == "U1"
+    said = "to you here: Slack doesn't deliver our messages to <@U2>, who subscribed it."
+    assert said in text_of(why)
 
 
 async def test_one_person_tries_a_paused_channel_and_it_stays_paused_where_that_fails(
