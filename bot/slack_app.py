@@ -297,8 +297,8 @@ class SlackDoor:
         if future.done():
             task.add_done_callback(lambda ended: self._apologise_later(ended, request))
             return SlackAnswer(future.result()) if future.result() else _empty(body)
-        if not task.cancelled() and task.exception() is not None:
-            self.metrics.handler_bugs.labels(kind_of(body)).inc()
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            self.metrics.count_failure(kind_of(body), problem)
             return _instead(body, _APOLOGY)
         return _empty(body)
 
@@ -309,9 +309,9 @@ class SlackDoor:
 
     def _apologise_later(self, ended: asyncio.Task[None], request: SlackRequest) -> None:
         """Apologise to somebody who was answered already, and waits for what will not come."""
-        if ended.cancelled() or ended.exception() is None:
+        if ended.cancelled() or (problem := ended.exception()) is None:
             return
-        self.metrics.handler_bugs.labels(kind_of(request.body)).inc()
+        self.metrics.count_failure(kind_of(request.body), problem)
         if request.body.get("response_url") or request.body.get("type") == "view_submission":
             self.tasks.start(_tell(reply.tell(request, _APOLOGY)), "apology")
 

@@ -261,6 +261,11 @@ class Metrics:
 
         return look
 
+    def count_failure(self, kind: str, problem: BaseException) -> None:
+        """Count a handler that failed, unless our own database did."""
+        if not is_outage(problem):
+            self.handler_bugs.labels(kind).inc()
+
     async def count_bug(self, job: Job, _key: int) -> None:
         """Count a job that failed; its row comes due again when its lease ends."""
         self.job_bugs.labels(job.value).inc()

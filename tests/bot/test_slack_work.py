@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from bot.slack_app import SlackAnswer, SlackDoor
 from bot.slack_clients import OneBot, SlackWeb
@@ -123,6 +124,31 @@ async def test_a_bug_after_the_answer_is_told_to_the_person_and_logged() -> None
     assert (answer.status, answer.body) == (200, {})
     assert "Something went wrong on our side" in told.text
     assert [str(each["exc_info"]) for each in logged if each["event"] == "task_failed"] == ["a bug"]
+
+
+@pytest.mark.parametrize("is_answered", [False, True])
+@pytest.mark.parametrize(
+    ("problem", "bugs"),
+    [(RuntimeError(), 1), (ConnectionRefusedError(), 0), (OperationalError("", {}, OSError()), 0)],
+)
+async def test_only_what_is_no_outage_of_our_database_counts_as_a_bug(
+    problem: Exception, bugs: int, *, is_answered: bool
+) -> None:
+    """Somebody is woken by the count, and finds no traceback of an outage."""
+
+    async def handler(request: SlackRequest) -> None:
+        if is_answered:
+            await request.ack()
+        raise problem
+
+    async with bench(handler) as made:
+        await made.command()
+        await made.door.tasks.drain(timedelta(seconds=5))
+        counted = made.door.metrics.registry.get_sample_value(
+            "slack_handler_bugs_total", {"kind": "command"}
+        )
+
+    assert counted == bugs
 
 
 async def test_who_the_app_is_is_asked_once() -> None:
