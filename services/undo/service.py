@@ -249,13 +249,16 @@ class UndoStep(XeroTaskStep):
         """Give a refused invoice its number back; return a sentence if Xero refuses that."""
         if about.task.data.get("sent") not in {"rename", "VOIDED"}:
             return ""
-        number = about.export.xero_number
+        number, free = about.export.xero_number, _freed(about.export, about.task)
         key = f"undo-{about.export.tenant_id}-{about.task.id}-{about.task.tries}-back"
+        xero = self.client(about.connection)
         try:
+            stated = await xero.invoice(about.export.xero_invoice_id or "")
+            if money.folded(stated.invoice_number) != money.folded(free):
+                return ""
             await self.leave_anyway(about)
             await self.change(about, {"InvoiceNumber": number}, key=key)
         except ServiceError:
-            free = _freed(about.export, about.task)
             return f"In Xero its number may be {free} now. Change it back to {number}."
         return ""
 

@@ -120,7 +120,9 @@ class UpdateStep(XeroTaskStep):
             self.tell(about.turn, await self._update(about))
         except Refused as refusal:
             said = f"Invoice {about.export.number} wasn't updated. {refusal}"
-            await self.refuse(about, str(refusal), said)
+            await self.refuse(
+                about, str(refusal), f"{said} {_where(about.export, refusal)}".strip()
+            )
 
     async def put_off(self, session: Session, turn: Turn[Task], wait: Wait) -> Mapping[str, object]:
         """Say once that it waits."""
@@ -316,6 +318,16 @@ class UpdateStep(XeroTaskStep):
         before, after = compare.values_of(found)
         entry = AuditNote("updated_in_xero", now, by, export.id, before, after)
         audit.record(session, connection, entry)
+
+
+def _where(export: Export, refusal: Refused) -> str:
+    """Say where to choose what a form offers and an update doesn't, or ""."""
+    if RefusalCode.TAX in refusal.codes:
+        undo = Typed(Command.UNDO, export.number)
+        return f"An update offers no choice of one: undo the export with {undo}, then repeat it."
+    if RefusalCode.UNTAXED_CHOICE in refusal.codes:
+        return f"The owner chooses it in {Typed(Command.SETTINGS)}."
+    return ""
 
 
 def _as_stated(export: Export, stated: XeroInvoice) -> Export:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from handlers.blocks import render_plain
 from services.errors import NotAccepted
 from services.export import ledger_settings
 from services.export.forms import ExportForm
@@ -278,3 +279,21 @@ async def test_what_another_process_copies_and_chooses_holds_for_the_next_checks
     assert archived == (False, "", False)
     assert chose == (False, "BASEXCLUDED", False)
     assert await known() == (False, "BASEXCLUDED", True)
+
+
+async def test_an_update_that_needs_the_choice_says_where_it_is_made(bridge: Bridge) -> None:
+    company = bridge.paymo.company
+    acme = next(iter(company.clients.values()))
+    made = company.add_invoice("INV-3", acme, LINES[:1], tax=15, status="sent")
+    await copied(bridge)
+    await bridge.export_it("INV-3")
+    made.items[0].apply_tax = False
+    company.edit(made.id)
+    await bridge.look()
+    (export,) = await bridge.exports()
+    await bridge.update.ask(ANNA, export.id, reply_to())
+    await bridge.run()
+
+    told = render_plain(bridge.screen.sayings[-1].text)
+    assert "several 0% rates" in told
+    assert told.endswith("The owner chooses it in /paymo-xero settings.")

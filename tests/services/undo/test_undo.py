@@ -208,6 +208,17 @@ async def test_a_refused_voiding_leaves_the_number_or_says_what_it_is(
     assert number in told
 
 
+async def test_a_number_that_xero_kept_is_not_to_be_changed_back(bridge: Bridge) -> None:
+    said = '{"Type": "ValidationException", "Message": "It has a payment"}'
+    bridge.xero.faults.add(method="POST", path="/Invoices/", status=400, body=said, times=2)
+
+    export = await undo(bridge)
+
+    told = bridge.screen.sayings[-1].text
+    assert in_xero(bridge, export).number == "INV-1"
+    assert ("It has a payment" in told, "Change it back" in told) == (True, False)
+
+
 @BOTH_DATABASES
 async def test_a_copy_of_what_was_removed_before_it_does_not_stay_in_paymo(bridge: Bridge) -> None:
     """Nothing of an undone invoice is looked at any more, and exported again it would ask."""
