@@ -18,7 +18,7 @@ from services.jobs.policy import Policy
 from services.mirror.hooks import EVENTS
 from services.notices import health
 from services.notices.health import Concern
-from tests.test_deploying import SECRETS, composed
+from tests.test_deploying import SECRETS, composed, unit
 from tests.test_docs import PAGES, ROOT, in_words, read, section
 from tests.test_watching import alerts
 
@@ -127,6 +127,22 @@ def test_what_the_page_has_people_set_up_is_what_the_program_uses() -> None:
     assert behind == "`sslmode`"
     assert "client_max_body_size 1m;" in told
     assert http._LARGEST_BODY <= 1024 * 1024  # noqa: SLF001
+
+
+def test_commands_run_beside_the_program_as_its_own_user_and_with_its_settings() -> None:
+    """A file of root's in its folder would lock the program out."""
+    told = section(read("docs/operations.md"), "Start on an empty machine")
+    [words] = re.findall(r"^ {4}systemd-run (.+?)\n\n", f"{told}\n\n", re.MULTILINE | re.DOTALL)
+    given = dict(each.split("=", 1) for each in re.findall(r"-p (\S+)", words))
+    service, name = dict(unit()["Service"]), "paymo-xero"
+    shared = ["EnvironmentFile", "DynamicUser", "StateDirectory", "WorkingDirectory", "UMask"]
+
+    assert given == {each: service[each] for each in shared} | {"User": name}
+    assert "User" not in service, "it's then named like the unit"
+    assert (ROOT / "deploy" / f"{name}.service").exists()
+    assert f"{words.split()[-2]} serve" == service["ExecStart"]
+    assert "docker compose exec app paymo-xero doctor" in told
+    assert "app" in composed()["services"]
 
 
 def test_the_backup_of_compose_names_its_database() -> None:
