@@ -168,7 +168,7 @@ async def trouble_of(session: Session, connection: Connection) -> str:
     )
     by_job = {each.job: each.problem for each in found}
     problems = (by_job.get(Job.SWEEP), by_job.get(Job.MIRROR), mirror.left_out_of(connection))
-    return " ".join(each for each in problems if each)
+    return " ".join(dict.fromkeys(each for each in problems if each))  # both may meet the same
 
 
 async def redirect_task(session: Session, wanted: Task) -> bool:

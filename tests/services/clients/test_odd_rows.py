@@ -34,6 +34,16 @@ async def told(bridge: Bridge) -> str:
         return await schedules.trouble_of(session, await bridge.connection())
 
 
+async def test_what_stops_the_sync_and_the_copying_alike_is_told_once(bridge: Bridge) -> None:
+    bridge.xero.faults.add(status=503, times=30)
+    await bridge.change(xero_mirrored_at=None, mirror_due_at=bridge.clock())
+    await bridge.look()
+    problems = [(await bridge.schedule(each)).problem for each in (Job.SWEEP, Job.MIRROR)]
+
+    assert problems == [await told(bridge)] * 2
+    assert "Xero" in problems[0]
+
+
 def paid_in_paymo(bridge: Bridge) -> list[str]:
     company = bridge.paymo.company
     return sorted(company.invoices[each.invoice_id].number for each in company.payments.values())
