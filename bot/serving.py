@@ -157,10 +157,13 @@ def told_to_stop() -> asyncio.Event:
 
 @contextlib.contextmanager
 def listen(host: str, port: int) -> Iterator[socket.socket]:
-    """Open the listening socket, with TCP_NODELAY. Raises `CannotListen`."""
+    """Open the listening socket, with TCP_NODELAY; `::` takes in IPv4. Raises `CannotListen`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    is_both = host == "::" and socket.has_dualstack_ipv6()
     try:
-        listener = socket.create_server((host, port), family=family, backlog=_LONGEST_LINE)
+        listener = socket.create_server(
+            (host, port), family=family, backlog=_LONGEST_LINE, dualstack_ipv6=is_both
+        )
     except OSError as error:
         reason = (error.strerror or "").partition(" (while ")[0]  # what follows repeats the address
         raise CannotListen(f"Cannot listen at {host}:{port}: {reason}") from error

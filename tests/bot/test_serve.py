@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
+import socket
 from pathlib import Path
 
 import httpx
 import pytest
 
+from bot.serving import listen
 from sandbox.serving import Served
 from sandbox.slack import SlackWorld
 from tests.bot.program import LONGEST_STOP, NEEDED, ended, free_port, run, serving, start
 from tests.databases import Cluster
+
+EVERYWHERE = ["0.0.0.0", *(["::"] if socket.has_dualstack_ipv6() else [])]  # noqa: S104 - loopback asks
 
 
 async def test_it_migrates_serves_and_stops_cleanly_when_told(tmp_path: Path) -> None:
@@ -100,6 +104,19 @@ async def test_without_migrating_it_is_alive_and_not_ready(tmp_path: Path) -> No
     finally:
         process.terminate()
         await process.communicate()
+
+
+@pytest.mark.parametrize("host", EVERYWHERE)
+def test_every_address_is_ipv4s_too_as_the_images_health_check_asks(host: str) -> None:
+    with listen(host, 0) as listener:
+        asking = socket.create_connection(("127.0.0.1", listener.getsockname()[1]))
+        answering, _ = listener.accept()
+        answering.sendall(b"ok")
+        answering.close()
+        heard = asking.recv(2)
+        asking.close()
+
+    assert heard == b"ok"
 
 
 async def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
