@@ -283,7 +283,7 @@ class _Parts:
             database, paymo, xero, mirror, self.contacts, existing, recorder, links, self.now
         )
         return (
-            PreviewStep(database, paymo, mirror, self.contacts, screen, links, self.now),
+            PreviewStep(database, paymo, mirror, self.contacts, screen, recorder, self.now),
             ExportStep(database, xero, mirror, preparer, existing, recorder, self.now),
             BatchStep(database, work, batch_screen, reader, sender, recorder, self.now),
         )

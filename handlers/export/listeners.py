@@ -235,6 +235,9 @@ class SlackExportScreen(Screen):
         return await self.redraw(reply_to, view, view_hash=drawn)
 
     async def show_result(self, reply_to: ReplyTarget, result: ExportResult) -> None:
-        """Show the outcome."""
+        """Show the outcome; with a view's hash, only where nothing came since."""
         view = result_view(result, reply_to.channel_id, reply_to.batch_id)
+        if reply_to.view_hash:
+            await self.redraw(reply_to, view, view_hash=reply_to.view_hash)
+            return
         await self.show(reply_to, view, result_text(result))

@@ -17,6 +17,7 @@ from services.export.claims import WIDEST
 from services.export.existing import Contacts
 from services.export.forms import ExportForm
 from services.export.ledger_settings import Mirror
+from services.export.recording import Recorder
 from services.jobs import policy
 from services.jobs.runner import Step, Turn, Work
 from services.mapping.case import ExportChoice, adding_of
@@ -213,7 +214,7 @@ class ExportForms:
             number = await numbered.meant(session, connection, number, person)
             export = await numbered.find_export(session, connection, number)
             if export is None or export.xero_invoice_id is None:
-                await _require_form(session, connection, person, number)
+                await forms.require(session, connection, person, number)
                 return None
             role = await people.require_sight(session, connection, person, export.client_id)
             rows = await payments.list_of(session, [export.id])
@@ -274,17 +275,6 @@ async def draft_of(session: Session, draft_id: int, person: Person) -> tuple[Dra
     return draft, await connections.get_here(session, person, draft.connection_id)
 
 
-async def _require_form(
-    session: Session, connection: Connection, person: Person, number: str
-) -> None:
-    """Tell a viewer that the invoice isn't in Xero; an exporter is shown the form instead."""
-    if await people.role_of(session, connection, person) < Role.EXPORTER:
-        raise NotFound(
-            f"Invoice {number.strip()} isn't in Xero. Type {Typed(Command.WHY, number.strip())} to "
-            "see what it needs."
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class PreviewStep(Step[Draft]):
     """Reads what a form waits for, proposes contact and account, and draws the form again."""
@@ -294,7 +284,7 @@ class PreviewStep(Step[Draft]):
     mirror: Mirror
     contacts: Contacts
     screen: FormScreen
-    links: Links
+    recorder: Recorder
     now: Callable[[], datetime]
 
     job = Job.PREVIEW
@@ -325,7 +315,8 @@ class PreviewStep(Step[Draft]):
             turn.then(partial(self._look_ahead, connection, row.contact_id))
 
     async def _form(self, session: Session, connection: Connection, draft: Draft) -> ExportForm:
-        card = await forms.card_of(session, connection, draft.invoice_id, self.links, self.now())
+        links = self.recorder.links
+        card = await forms.card_of(session, connection, draft.invoice_id, links, self.now())
         return replace(await forms.form_of(session, connection, draft), card=card)
 
     async def _draw(self, connection: Connection, reply_to: ReplyTarget, form: ExportForm) -> None:
@@ -335,7 +326,10 @@ class PreviewStep(Step[Draft]):
             async with self.database.sessions() as session:
                 row = await drafts.find(session, form.draft_id)
                 now = await self._form(session, connection, row) if row else form
-            if now == form:
+                failed = await forms.failed(session, connection, row, reply_to.view_id)
+            if failed is not None:
+                await self.recorder.show(connection, failed, over=drawn)
+            if now == form or failed is not None:
                 return
             form, drawn = now, await self.screen.show_form(reply_to, now, drawn)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from services import money
 from services.clients.paymo import Invoice
-from services.errors import ServiceError, SeveralFit
+from services.errors import NotFound, ServiceError, SeveralFit
 from services.export import claims, ledger_settings
 from services.mapping import taxes
 from services.mapping.case import ExportChoice, adding_of, picture_of
@@ -15,12 +15,12 @@ from services.mapping.checks import Case, codes_of, examine, first_open_day, red
 from services.matching import suggestions
 from services.model import days
 from services.model.actions import Action, in_the_form
-from services.model.export import DUE_BY_TERMS, NEW_CONTACT, Check, Colour
+from services.model.export import DUE_BY_TERMS, NEW_CONTACT, Check, Colour, ExportState
 from services.model.invoice import InvoicePicture, Links
 from services.model.notice import TOPIC_OF
-from services.model.people import Option, Person
-from services.model.wording import some_of
-from services.store import exports, matches, mirror, notices, numbered, payments
+from services.model.people import Option, Person, Role
+from services.model.wording import Command, Typed, some_of
+from services.store import exports, matches, mirror, notices, numbered, payments, people
 from services.store.engine import Session
 from services.store.tables import Connection, Contact, Draft, Export
 
@@ -65,6 +65,27 @@ class ExportForm:
     is_taken: bool = False  # it waits or is on its way: `problem` says so
     card: dict[str, Any] | None = None  # of an invoice that is exported already
     batch_id: int = 0  # of the table that the form is open on top of
+
+
+async def failed(
+    session: Session, connection: Connection, draft: Draft | None, view_id: str
+) -> Export | None:
+    """Return the export for which this form was sent, if it failed."""
+    if draft is None or draft.view_id:
+        return None
+    export = await exports.find_latest(session, connection, draft.invoice_id or 0)
+    if export is None or export.state is not ExportState.FAILED:
+        return None
+    return export if (export.reply_to or {}).get("view_id") == view_id else None
+
+
+async def require(session: Session, connection: Connection, person: Person, number: str) -> None:
+    """Tell a viewer that the invoice isn't in Xero; an exporter is shown the form instead."""
+    if await people.role_of(session, connection, person) < Role.EXPORTER:
+        raise NotFound(
+            f"Invoice {number.strip()} isn't in Xero. Type {Typed(Command.WHY, number.strip())} to "
+            "see what it needs."
+        )
 
 
 async def card_of(

@@ -71,7 +71,10 @@ class ResultScreen(Protocol):
     """Where the person who exports sees the outcome."""
 
     async def show_result(self, reply_to: ReplyTarget, result: ExportResult) -> None:
-        """Show the outcome in the open view, or to the person alone when it was closed."""
+        """Show the outcome in the open view, or to the person alone when it was closed.
+
+        With a `view_hash`, show it over what is known by that, or not at all.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +193,7 @@ class Recorder:
         if export.tries == 1:
             await self.show(connection, export)
 
-    async def show(
-        self, connection: Connection, export: Export, actions: tuple[Action, ...] = ()
-    ) -> None:
+    async def show(self, connection: Connection, export: Export, *, over: str = "") -> None:
         """Show the person who asked where their export stands; a batch speaks for all of its own.
 
         Of an automatic export the channels are told, since nobody waits for it.
@@ -201,8 +202,8 @@ class Recorder:
             return
         result = _result_of(export, connection, self.links)
         alike = await self._alike(connection, export, result.actions)
-        reply_to = ReplyTarget(**export.reply_to)
-        result = replace(result, actions=actions or result.actions, alike=alike)
+        reply_to = replace(ReplyTarget(**export.reply_to), view_hash=over)
+        result = replace(result, alike=alike)
         await self.screen.show_result(reply_to, result)
 
     async def _alike(

@@ -1,6 +1,7 @@
 """A second person from Slack: the settings, the question, the press, the card; and open forms."""
 
 import asyncio
+import json
 
 from sandbox.serving import Fault
 from tests.handlers.test_access_walk import direct
@@ -192,6 +193,29 @@ async def test_a_form_that_comes_late_is_not_drawn_over_what_came_of_it(walk: Wa
     await walk.modal_saying("is on its way to Xero")
     await let_go(sending)
     await walk.modal_saying("Open in Xero")
+
+
+async def test_a_form_that_comes_late_leaves_the_refusal_on_the_screen(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.form("INV-2")
+    await walk.close()
+    late = slack.faults.hold("POST", "^/api/views.update$")
+    await walk.type("export INV-1")
+    form = await walk.modal("export")
+    async with asyncio.timeout(60):
+        await late.came.wait()
+    await slack.choose("Anna", form.id, "invoice", str(walk.in_paymo("INV-1").id))
+    form = await walk.modal_saying("Ready to export")
+    refused = {"ErrorNumber": 10, "Elements": [{"ValidationErrors": [{"Message": "Odd."}]}]}
+    walk.town.xero.faults.add(method="PUT", path="Invoices", status=400, body=json.dumps(refused))
+    assert (await slack.submit("Anna", form.id)).ok
+    outcome = (await walk.modal_saying("Xero refused: Odd.")).hash
+    await let_go(late)
+    await slack.wait_for(lambda: getattr(slack.top_view("Anna"), "hash", "") != outcome, 60)
+
+    said = await walk.modal_saying("Xero refused: Odd.")
+    assert "'retry'" in str(said.blocks)
 
 
 async def let_go(held: Fault) -> None:

@@ -160,11 +160,13 @@ class Bridge:
         database, xero, paymo, mirror = self.database, self.xeros, self.paymos, self.mirror
         told = (database, self.screen, self.links, self.clock)
         reader, export = TableReader(database, paymo, xero, mirror, self.clock), self.export_step
-        minutes = timedelta(minutes=5)
+        minutes, contacts = timedelta(minutes=5), export.preparer.contacts
         steps: tuple[Step[Any], ...] = (
             mirror,
             export,
-            PreviewStep(database, paymo, mirror, export.preparer.contacts, *told[1:]),
+            PreviewStep(
+                database, paymo, mirror, contacts, self.screen, export.recorder, self.clock
+            ),
             SweepStep(database, paymo, xero, *told[1:3], self.runner, minutes, self.clock),
             UndoStep(*told, xero),
             UpdateStep(*told, xero, paymo, mirror, export.preparer.contacts),

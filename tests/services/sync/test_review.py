@@ -214,7 +214,7 @@ async def test_the_invoice_chosen_last_is_the_one_that_is_shown(bridge: Bridge) 
     form = await bridge.forms.open(ANNA, "INV-1")
     meddling = Meddling(bridge, form.draft_id, [ExportChoice(invoice_id=wanted)])
     contacts = bridge.export_step.preparer.contacts
-    told = (contacts, bridge.screen, bridge.links, bridge.clock)
+    told = (contacts, bridge.screen, bridge.export_step.recorder, bridge.clock)
     reading = PreviewStep(bridge.database, bridge.paymos, meddling, *told)
     await bridge.runner.run(reading, form.draft_id)
     await bridge.run()
