@@ -136,7 +136,7 @@ class GroupSender:
         """Return what Xero does not have yet; what a lost database knew is recorded instead."""
         old = {export.id for row, export in members if _may_be_there(go.connection, row, export)}
         if old and go.former is None:
-            xero = self.xero.client(go.connection.tenant_id, go.connection.grant_id)
+            xero = self.xero.of(go.connection)
             own = [each for each in await xero.own_invoices() if each.status not in compare.DEAD]
             go.former = {Links.paymo_id(each.url): each for each in own if each.url}
         left = []
@@ -191,7 +191,7 @@ class GroupSender:
             attempt=0,
             body=[each.idempotency_key for each in group],
         )
-        xero = self.xero.client(go.connection.tenant_id, go.connection.grant_id)
+        xero = self.xero.of(go.connection)
         bodies = [checking.body_of(each) for each in group]
         try:
             made = await xero.create_invoices(bodies, key=key)

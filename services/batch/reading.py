@@ -169,7 +169,7 @@ class TableReader:
         self, connection: Connection, invoices: Sequence[Invoice]
     ) -> dict[int, tuple[str, str]]:
         """Return which of these have a number that Xero knows from elsewhere, and what to do."""
-        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        xero = self.xero.of(connection)
         numbers = {
             money.folded(each.number): each for each in invoices if money.fits_number(each.number)
         }

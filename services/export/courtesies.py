@@ -99,7 +99,7 @@ class CourtesyStep(XeroTaskStep):
         if task.data.get("is_sent"):
             await self._end(task, "It may have been done already.")
             return
-        if self.client(about.connection).allowance.is_short:
+        if self.xero.of(about.connection).allowance.is_short:
             await self.let_go(about.turn, "We keep the rest of today's calls for exports.")
             return
         await self._note(task, is_sent=True)  # from here on it may be done
@@ -147,7 +147,7 @@ class NoteStep(CourtesyStep):
     async def do(self, about: Assignment) -> None:
         """Write it."""
         text = await _note_text(self.names, about.connection, about.export)
-        await _write_note(self.client(about.connection), about.export, text)
+        await _write_note(self.xero.of(about.connection), about.export, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class AttachStep(CourtesyStep):
         paymo = self.paymo.client(about.connection.paymo_api_key)
         content = await paymo.pdf(export.paymo_invoice_id)
         name = _NOT_IN_A_NAME.sub("-", export.number).strip("-.") or str(export.paymo_invoice_id)
-        xero = self.client(about.connection)
+        xero = self.xero.of(about.connection)
         await xero.attach_pdf(export.xero_invoice_id or "", f"{name}.pdf", content)
 
     async def let_go(self, turn: Turn[Task], why: str) -> None:
@@ -213,9 +213,6 @@ class BatchNotesStep(OneOffStep):
         async with self.database.sessions.begin() as session:
             await self._end(session, turn.row, str(refusal))
 
-    def _client(self, connection: Connection) -> XeroClient:
-        return self.xero.client(connection.tenant_id, connection.grant_id)
-
     def _why_dropped(self, connection: Connection, task: Task) -> str:
         if connection.state is not ConnectionState.ACTIVE:
             return _OFF
@@ -223,7 +220,7 @@ class BatchNotesStep(OneOffStep):
             return task.reason
         if self.now() - task.asked_at > _LONGEST:
             return _TOO_LATE
-        allowance = self._client(connection).allowance
+        allowance = self.xero.of(connection).allowance
         return "" if allowance.has_plenty else _NO_ROOM
 
     async def _write_next(
@@ -233,7 +230,7 @@ class BatchNotesStep(OneOffStep):
         counts: dict[str, Any] = {"missed": 0, "written": task.data.get("written", 0) + 1}
         try:
             text = await _note_text(self.names, connection, export)
-            await _write_note(self._client(connection), export, text)
+            await _write_note(self.xero.of(connection), export, text)
         except Throttled as refusal:
             # Refused at the door: nothing was done, so this one is still to be written.
             pause, reason, counts = max(refusal.retry_after, _BUSY), str(refusal), {"last": last}

@@ -14,7 +14,6 @@ from services.clients.xero import (
     Addition,
     Contact,
     NewContact,
-    XeroClient,
     XeroClients,
     XeroInvoice,
 )
@@ -59,7 +58,7 @@ class ExistingInvoices:
         Its link to Paymo decides; without a link, number, contact, total and currency must agree.
         Raises `Refused` where Xero does not let us look for it at all.
         """
-        xero = self._client(connection)
+        xero = self.xero.of(connection)
         number, reference = _sent(export, "InvoiceNumber"), _sent(export, "Reference")
         # By Xero's own clock, too: ours may be far ahead.
         times = (export.requested_at, export.sent_at, connection.cursor or _EARLIEST)
@@ -83,7 +82,7 @@ class ExistingInvoices:
         day, reference = _sent(export, "Date"), _sent(export, "Reference")
         since = datetime.fromisoformat(day).replace(tzinfo=UTC) - CLOCKS_DIFFER
         try:
-            found = await self._client(connection).find_own("", reference, since)
+            found = await self.xero.of(connection).find_own("", reference, since)
         except (Rejected, NotFound) as refusal:
             raise _unfindable(connection, export) from refusal
         linked = [each for each in found if each.url and _is_ours(each, export)]
@@ -139,7 +138,7 @@ class ExistingInvoices:
         return number_of_another(export, found, former)
 
     async def _numbered(self, connection: Connection, export: Export) -> XeroInvoice | None:
-        xero = self._client(connection)
+        xero = self.xero.of(connection)
         return next(iter(await xero.find_by_number(export.number)), None)
 
     async def _former(
@@ -150,9 +149,6 @@ class ExistingInvoices:
             known = await exports.list_by_xero_ids(session, connection, [found.invoice_id])
         former = known.get(found.invoice_id, export)
         return former if former.id != export.id else None
-
-    def _client(self, connection: Connection) -> XeroClient:
-        return self.xero.client(connection.tenant_id, connection.grant_id)
 
 
 def may_be_unseen(connection: Connection, sent: Mapping[str, object]) -> bool:
@@ -244,7 +240,7 @@ class Contacts:
         if known is not None:
             return Found(known.contact_id, known.name)
         contact_id, first = export.contact_id, ""
-        xero = self._client(connection)
+        xero = self.xero.of(connection)
         for _ in range(_MERGES):
             try:
                 contact = await xero.contact(contact_id)
@@ -261,7 +257,7 @@ class Contacts:
 
     async def check(self, connection: Connection, contact_id: str) -> Contact | None:
         """Learn what Xero says of a contact that it refused, so that its return is noticed."""
-        xero = self._client(connection)
+        xero = self.xero.of(connection)
         try:
             contact = await xero.contact(contact_id)
             await self._copy(connection, contact)
@@ -272,7 +268,7 @@ class Contacts:
 
     async def look_ahead(self, connection: Connection, contact_id: str) -> bool:
         """Read a contact ahead of the export; return False if few calls are left."""
-        if self._client(connection).allowance.is_short:
+        if self.xero.of(connection).allowance.is_short:
             return False
         is_chosen = contact_id not in {"", NEW_CONTACT}
         if is_chosen and await self._known(connection, contact_id, _FRESH) is None:
@@ -294,7 +290,7 @@ class Contacts:
         adding = adding_of(invoice)
         if not adding.name:
             return Found(NEW_CONTACT)
-        xero = self._client(connection)
+        xero = self.xero.of(connection)
         found = await xero.contact_named(adding.name)
         if found is not None and found.merged_to:
             found = await xero.contact(found.merged_to)
@@ -336,7 +332,7 @@ class Contacts:
         return await self._added(connection, export, plain)
 
     async def _send(self, connection: Connection, export: Export, wanted: NewContact) -> Contact:
-        xero = self._client(connection)
+        xero = self.xero.of(connection)
         key = idempotency_key(
             tenant_id=connection.tenant_id, about="contact", attempt=export.attempt, body=wanted
         )
@@ -350,7 +346,7 @@ class Contacts:
         self, connection: Connection, wanted: NewContact, refusal: Rejected
     ) -> Contact:
         """Return our own contact of a former try. Raises `Refused`, which offers anybody else's."""
-        xero = self._client(connection)
+        xero = self.xero.of(connection)
         holder = None
         if any(_HELD.search(text) for text in refusal.messages):
             holder = await xero.contact_holding(wanted.name, wanted.number)
@@ -395,6 +391,3 @@ class Contacts:
             if before["contact_id"] != NEW_CONTACT:
                 entry = AuditNote("contact_merged", now, "", export.id, before, after)
                 audit.record(session, connection, entry)
-
-    def _client(self, connection: Connection) -> XeroClient:
-        return self.xero.client(connection.tenant_id, connection.grant_id)

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Protocol
 
-from services.clients.xero import XeroClient, XeroClients, XeroInvoice
+from services.clients.xero import XeroClients, XeroInvoice
 from services.errors import NotFound, ServiceError, StillUnderWay
 from services.export.refusals import Refused
 from services.jobs import policy
@@ -165,16 +165,12 @@ class XeroTaskStep(ExportTaskStep):
 
     xero: XeroClients
 
-    def client(self, connection: Connection) -> XeroClient:
-        """Return calls to the organisation."""
-        return self.xero.client(connection.tenant_id, connection.grant_id)
-
     async def change(
         self, about: Assignment, fields: dict[str, object], *, key: str
     ) -> XeroInvoice:
         """Change the invoice in Xero; call `leave` before. Raises `Refused` if it isn't there."""
         invoice_id = about.export.xero_invoice_id or ""
-        xero = self.client(about.connection)
+        xero = self.xero.of(about.connection)
         try:
             with leases.answered(about.task):
                 return await xero.update_invoice(invoice_id, fields, key=key)

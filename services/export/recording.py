@@ -114,7 +114,7 @@ class Recorder:
 
         The person sees it before any follow-up begins.
         """
-        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        xero = self.xero.of(connection)
         whole = [(export, await xero.read_whole(created)) for export, created in made]
         async with self.database.sessions.begin() as session:
             done = await self._mark(session, whole, is_linked=is_linked)

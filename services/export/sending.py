@@ -377,7 +377,7 @@ class ExportStep(Step[Export]):
     async def _create_once(
         self, connection: Connection, export: Export, *, has_left: bool
     ) -> XeroInvoice:
-        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        xero = self.xero.of(connection)
         earlier = None if has_left else export.sent_at
         if not has_left:
             async with self.database.sessions.begin() as session:

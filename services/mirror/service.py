@@ -140,7 +140,7 @@ class MirrorService(ScheduledStep):
             return
         async with self.database.sessions() as session:
             is_whole = not of_copied or await batches.lacks_currency(session, connection.id)
-        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        xero = self.xero.of(connection)
         await lists.copy_settings(self.database, xero, connection.id, now, is_whole=is_whole)
         self.ledger_read_at[connection.id, True] = now
         if is_whole:
@@ -148,7 +148,7 @@ class MirrorService(ScheduledStep):
 
     async def refresh_contacts(self, connection: Connection) -> None:
         """Copy what changed of Xero's contacts now, or all of them after a night."""
-        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        xero = self.xero.of(connection)
         await lists.copy_contacts(self.database, xero, connection.id, self.now())
         # Whoever asks about a client next should not wait until all names are read.
         async with self.database.sessions() as session:
@@ -176,7 +176,7 @@ class MirrorService(ScheduledStep):
             return {}
         if copied is not None and now - copied < _XERO_EVERY:
             return {}
-        xero = self.xero.client(connection.tenant_id, connection.grant_id)
+        xero = self.xero.of(connection)
         if xero.allowance.is_short and connection.contacts_whole_at is not None:
             return {}  # what is left of the day's calls is kept for exports
         await self.refresh_ledger(connection, at_most_old=timedelta(0))

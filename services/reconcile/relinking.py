@@ -84,7 +84,7 @@ class Relinking:
 
     async def find(self, connection: Connection) -> Relinkable:
         """Read both sides, and pair what belongs together. Raises `ServiceError`."""
-        xero = self.xeros.client(connection.tenant_id, connection.grant_id)
+        xero = self.xeros.of(connection)
         paymo = self.paymos.client(connection.paymo_api_key, patience=_PATIENCE)
         in_paymo = {each.id: each for each in await paymo.statements()}
         own = [each for each in await xero.own_invoices() if each.type == "ACCREC"]
@@ -124,7 +124,7 @@ class Relinking:
     async def _write_pairs(self, found: Relinkable) -> tuple[int, bool]:
         """Return how many invoices that made, and whether none is left."""
         connection, is_whole = found.connection, True
-        xero = self.xeros.client(connection.tenant_id, connection.grant_id)
+        xero = self.xeros.of(connection)
         accounts: dict[str | None, str] = {
             each.code: each.account_id for each in await xero.accounts() if each.code
         }

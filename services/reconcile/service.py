@@ -170,7 +170,7 @@ class ReconcileStep(OneOffStep):
             self.database,
             connection,
             self.paymo.client(connection.paymo_api_key),
-            self.xero.client(connection.tenant_id, connection.grant_id),
+            self.xero.of(connection),
         )
         read = await reader.read(month)
         return Judge(connection, read, self.links).report(month, self.now())

@@ -88,7 +88,7 @@ class SweepRun:
     @property
     def xero(self) -> XeroClient:
         """Calls to the organisation."""
-        return self.xeros.client(self.connection.tenant_id, self.connection.grant_id)
+        return self.xeros.of(self.connection)
 
     @property
     def paymo(self) -> PaymoClient:

@@ -171,7 +171,7 @@ class UndoStep(XeroTaskStep):
             await self._refuse(about, f"{refusal} {await self._named_back(about)}".strip())
 
     async def _run(self, about: Assignment) -> None:
-        xero = self.client(about.connection)
+        xero = self.xero.of(about.connection)
         try:
             invoice = await xero.invoice(about.export.xero_invoice_id or "")
         except NotFound:

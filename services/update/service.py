@@ -178,7 +178,7 @@ class UpdateStep(XeroTaskStep):
 
     async def _in_xero(self, about: Assignment) -> XeroInvoice:
         try:
-            return await self.client(about.connection).invoice(about.export.xero_invoice_id or "")
+            return await self.xero.of(about.connection).invoice(about.export.xero_invoice_id or "")
         except NotFound:
             raise Refused(
                 f"Xero can't find it in {about.connection.organisation_name}, so nothing "

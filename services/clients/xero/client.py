@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
+from typing import Protocol
 
 import httpx
 import structlog
@@ -54,6 +55,13 @@ _NAMES = {
 }
 
 
+class Linked(Protocol):
+    """An organisation, and the consent with which it is called."""
+
+    tenant_id: str
+    grant_id: int | None
+
+
 @dataclass(slots=True)
 class _Gate:
     """What all calls to one organisation share in this process."""
@@ -82,6 +90,10 @@ class XeroClients:
         """Read the token for the next call with this consent, while there is time."""
         if grant_id is not None:
             await self.tokens.look_ahead(grant_id)
+
+    def of(self, linked: Linked) -> "XeroClient":
+        """The client for a connection's organisation."""
+        return self.client(linked.tenant_id, linked.grant_id)
 
     def client(self, tenant_id: str, grant_id: int | None) -> "XeroClient":
         """The client for this organisation."""
