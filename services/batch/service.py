@@ -233,7 +233,7 @@ class BatchStep(Step[Batch]):
 
     async def run(self, turn: Turn[Batch]) -> None:
         """Read the table, bring it up to date, send what is left, or report anew."""
-        batch, connection = turn.row, await self._connection(turn.row)
+        batch, connection = turn.row, await connections.load(self.database, turn.row.connection_id)
         if batch.state is BatchState.DONE:
             async with self.database.sessions.begin() as session:
                 await lifecycle.follow(session, batch)
@@ -276,16 +276,12 @@ class BatchStep(Step[Batch]):
                 await lifecycle.give_up_reading(session, batch, said)
             turn.then(partial(self._show, batch))
             return
-        connection = await self._connection(batch)
+        connection = await connections.load(self.database, batch.connection_id)
         async with self.database.sessions() as session:
             unsent = [export for _, export in await batches.list_unsent(session, batch.id)]
         for export in unsent:
             await self.recorder.fail(connection, export, refusals.no_answer(export))
         await self._settle(turn, connection)
-
-    async def _connection(self, batch: Batch) -> Connection:
-        async with self.database.sessions() as session:
-            return await connections.get(session, batch.connection_id)
 
     async def _show(self, batch: Batch) -> None:
         """Draw it, and its table again if somebody chose meanwhile: theirs may have come first."""

@@ -65,20 +65,16 @@ class EndingStep(ScheduledStep):
 
     async def run(self, turn: Turn[Schedule]) -> None:
         """End it at Xero, then everywhere else."""
-        connection = await self._connection(turn)
+        connection = await connections.load(self.database, turn.row.connection_id)
         # A webhook that arrives afterwards would stay.
         leases.require_over(connection, self.now())
         await self._conclude(turn, connection, await self._end_at_xero(connection))
 
     async def give_up(self, turn: Turn[Schedule], refusal: ServiceError) -> None:
         """End it without Xero, and say what is left to do by hand."""
-        connection = await self._connection(turn)
+        connection = await connections.load(self.database, turn.row.connection_id)
         log.warning("xero_not_told", connection=connection.id, refusal=refusal)
         await self._conclude(turn, connection, _BY_HAND)
-
-    async def _connection(self, turn: Turn[Schedule]) -> Connection:
-        async with self.database.sessions() as session:
-            return await connections.get(session, turn.row.connection_id)
 
     async def _conclude(self, turn: Turn[Schedule], connection: Connection, at_xero: str) -> None:
         at_paymo = await self._end_at_paymo(connection)

@@ -293,8 +293,7 @@ class PreviewStep(Step[Draft]):
 
     async def run(self, turn: Turn[Draft]) -> None:
         """Read it, and draw the form."""
-        async with self.database.sessions() as session:
-            connection = await connections.get(session, turn.row.connection_id)
+        connection = await connections.load(self.database, turn.row.connection_id)
         await self._read(connection, turn.row)
         await self._close(turn, "")
 

@@ -202,7 +202,7 @@ class ExportStep(Step[Export]):
     async def run(self, turn: Turn[Export]) -> None:
         """Send it; while its connection does not work it is parked without a word."""
         export = turn.row
-        connection = await self._connection(export)
+        connection = await connections.load(self.database, export.connection_id)
         has_ended = connection.state is ConnectionState.ENDED
         if has_ended and export.state is not ExportState.FAILED:
             raise refusals.disconnected(export)
@@ -248,11 +248,9 @@ class ExportStep(Step[Export]):
         """Fail it with what is known of it."""
         export = turn.row
         why = refusal if isinstance(refusal, Refused) else refusals.no_answer(export)
-        await self.recorder.fail(await self._connection(export), export, why)
-
-    async def _connection(self, export: Export) -> Connection:
-        async with self.database.sessions() as session:
-            return await connections.get(session, export.connection_id)
+        await self.recorder.fail(
+            await connections.load(self.database, export.connection_id), export, why
+        )
 
     async def _note(self, export: Export, found: ExportColumns) -> None:
         async with self.database.sessions.begin() as session:

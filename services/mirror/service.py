@@ -73,8 +73,7 @@ class MirrorService(ScheduledStep):
 
     async def run(self, turn: Turn[Schedule]) -> None:
         """Copy what is due of both sides, and say when the next copy is due."""
-        async with self.database.sessions() as session:
-            connection = await connections.get(session, turn.row.connection_id)
+        connection = await connections.load(self.database, turn.row.connection_id)
         outcome = _Outcome(pause=_EVERY)
         for copy in (self._copy_xero, self._copy_paymo, self._keep_hooks):
             await self._tried(connection, outcome, copy)

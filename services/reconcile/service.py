@@ -124,8 +124,7 @@ class ReconcileStep(OneOffStep):
 
     async def run(self, turn: Turn[Task]) -> None:
         """Compare a month."""
-        async with self.database.sessions() as session:
-            connection = await connections.get(session, turn.row.connection_id)
+        connection = await connections.load(self.database, turn.row.connection_id)
         today = days.day_in(connection.time_zone, self.now())
         month = month_of(turn.row.data["month"], today)
         _require_open(connection)
@@ -240,8 +239,7 @@ class RelinkStep(ReconcileStep):
     async def run(self, turn: Turn[Task]) -> None:
         """Read both sides, and write what belongs together where that is agreed."""
         task = turn.row
-        async with self.database.sessions() as session:
-            connection = await connections.get(session, task.connection_id)
+        connection = await connections.load(self.database, task.connection_id)
         _require_open(connection)
         relinking = Relinking(self.database, self.paymo, self.xero, self.now)
         found = await relinking.find(connection)

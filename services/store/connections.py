@@ -12,7 +12,7 @@ from services.model.jobs import Job
 from services.model.people import Person, Role
 from services.model.wording import Command, Member, Typed
 from services.store import leases, people, schedules
-from services.store.engine import Session
+from services.store.engine import Database, Session
 from services.store.people import Place
 from services.store.tables import Batch, Client, Connection, Export, Subscription, Task, Workspace
 
@@ -37,6 +37,12 @@ IN_USE = (ConnectionState.ACTIVE, ConnectionState.BROKEN)
 async def get(session: Session, connection_id: int) -> Connection:
     """Return the connection with this id."""
     return await session.get_one(Connection, connection_id)
+
+
+async def load(database: Database, connection_id: int) -> Connection:
+    """Return it as it is now, read by itself."""
+    async with database.sessions() as session:
+        return await get(session, connection_id)
 
 
 async def hold(session: Session, connection_id: int) -> Connection:

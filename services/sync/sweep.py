@@ -68,8 +68,7 @@ class SweepStep(ScheduledStep):
 
     async def run(self, turn: Turn[Schedule]) -> None:
         """Read what changed, and have Paymo follow."""
-        async with self.database.sessions() as session:
-            connection = await connections.get(session, turn.row.connection_id)
+        connection = await connections.load(self.database, turn.row.connection_id)
         run = SweepRun(
             database=self.database,
             paymos=self.paymo,

@@ -214,8 +214,7 @@ class UndoStep(XeroTaskStep):
                 "them in Xero first (a batch or reconciled payment at the bank account it belongs "
                 "to), then undo again.",
             )
-        async with self.database.sessions() as session:
-            connection = await connections.get(session, about.connection.id)
+        connection = await connections.load(self.database, about.connection.id)
         locked, country = connection.locked_until, connection.country
         day = invoice.issued_on
         is_approved = invoice.status == "AUTHORISED"
