@@ -250,7 +250,7 @@ class UndoStep(XeroTaskStep):
             return ""
         number, free = about.export.xero_number, _freed(about.export, about.task)
         key = f"undo-{about.export.tenant_id}-{about.task.id}-{about.task.tries}-back"
-        xero = self.client(about.connection)
+        xero = self.xero.of(about.connection)
         try:
             stated = await xero.invoice(about.export.xero_invoice_id or "")
             if money.folded(stated.invoice_number) != money.folded(free):
