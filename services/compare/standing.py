@@ -163,9 +163,11 @@ def _changes(export: Export, was: Snapshot, now: Snapshot) -> Iterator[Differenc
     if now.total not in (None, was.total):
         # What was rounded since is a change of its own.
         unrounded = replace(now, total=now.total - now.rounding + was.rounding)
+    alike = replace(was, currency=now.currency)  # the same figures in another currency are one edit
     found = [
-        *was.differs(unrounded, Part.NUMBER, Part.CURRENCY, Part.TOTAL),
-        *was.differs(now, Part.ROUNDING, Part.TAX, Part.DATE, Part.DUE_DATE),
+        *was.differs(now, Part.NUMBER, Part.CURRENCY),
+        *alike.differs(unrounded, Part.TOTAL),
+        *alike.differs(now, Part.ROUNDING, Part.TAX, Part.DATE, Part.DUE_DATE),
     ]
     yield from (each for each in found if each.was and each.now)
     # A contact that was merged is followed: then the row names the one that took it over.

@@ -227,7 +227,8 @@ class Copying(ExportedInvoice):
     def plain_amount(self, invoice: Invoice) -> Decimal | None:
         """Return the amount to record; None if the payment needs a check of its own."""
         is_gone = self.export.invoice_state in GONE_FROM_PAYMO
-        if is_gone or self._is_only_told() or _find_copy(invoice, self.payment) is not None:
+        is_alone = is_gone or bool(self.export.drift) or self._is_only_told()
+        if is_alone or _find_copy(invoice, self.payment) is not None:
             return None
         amount, is_over = self.payment.amount, policy.PAYMENT.is_over(self.payment.tries - 1)
         is_odd = is_over or self._takeable(invoice) != amount or self._why_not(invoice, amount)
@@ -329,6 +330,8 @@ class Copying(ExportedInvoice):
         """Say why a person must decide, or ""."""
         if invoice.status in _NO_PAYMENTS:
             return "The invoice is void in Paymo."
+        if why := self.why_other_currency(invoice):
+            return why
         country = self.run.connection.country
         twin = self._hand_typed_twin(invoice)
         if twin is not None:

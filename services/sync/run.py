@@ -7,7 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from services.clients.paymo import Company, PaymoClient, PaymoClients
+from services import compare
+from services.clients.paymo import Company, Invoice, PaymoClient, PaymoClients
 from services.clients.xero import XeroClient, XeroClients
 from services.errors import Lost, NotConnected, NotFound, ServiceError, StillUnderWay
 from services.jobs.policy import Wait
@@ -171,6 +172,15 @@ class ExportedInvoice:
             until = await payments.find_leaving(session, self.export.id)
         if until is not None:
             raise StillUnderWay(until=max(until, self.run.now()))
+
+    def why_other_currency(self, invoice: Invoice) -> str:
+        """Say that Xero's amounts are in another currency than Paymo's by now, or ""."""
+        changed = compare.compared_of(self.export).changed if self.export.drift else None
+        in_xero = (changed.currency if changed is not None else "") or self.export.currency
+        in_paymo = compare.code_of(invoice.currency)
+        if in_paymo == in_xero:
+            return ""
+        return f"The invoice is in {in_paymo} in Paymo and in {in_xero} in Xero."
 
     async def tell_received(self, session: Session, payment: Payment, **more: Any) -> None:
         """Tell a payment, or why it was not recorded; an edited one once, as a change."""

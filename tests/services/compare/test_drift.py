@@ -261,6 +261,14 @@ async def test_what_an_export_would_refuse_is_refused_here_too(bridge: Bridge) -
     assert in_xero(bridge).total == Decimal(115)
 
 
+async def test_another_currency_in_xero_is_one_difference(bridge: Bridge) -> None:
+    change(bridge, currency="EUR")
+    await bridge.look()
+
+    (facts,) = await told(bridge)
+    assert [row[0] for row in facts["differences"]] == ["currency"]
+
+
 async def test_a_linked_invoice_is_never_written_over(bridge: Bridge) -> None:
     async with bridge.database.sessions.begin() as session:
         (export,) = await bridge.exports()

@@ -12,7 +12,7 @@ from services.model.jobs import Job
 from services.store import exports
 from services.store.engine import Database
 from tests.services.beside import beside, held, look_now, start_anew
-from tests.services.bridge import Bridge
+from tests.services.bridge import ANNA, Bridge
 from tests.services.fixtures import bridge_of, exported, in_paymo, in_xero, paid
 
 DAY = date(2026, 11, 20)
@@ -258,3 +258,31 @@ async def test_a_killed_process_leaves_nothing_twice_and_nothing_out(
     assert in_paymo_once(bridge)
     assert await states(bridge) == [PaymentState.RECORDED] * len(NUMBERS)
     assert sorted(map(str, await told(bridge))) == NUMBERS
+
+
+@pytest.mark.parametrize("numbers", [NUMBERS[:1], NUMBERS[:4]])
+@pytest.mark.parametrize("side", ["Paymo", "Xero"])
+async def test_what_is_paid_in_another_currency_than_paymos_invoice_asks_a_person(
+    bridge: Bridge, side: str, numbers: list[str]
+) -> None:
+    """The same figure in another currency is another amount."""
+    company, moved = company_of(bridge), numbers[0]
+    await bridge.look()
+    former = in_paymo(bridge, moved).currency
+    if side == "Paymo":
+        company.edit(in_paymo(bridge, moved).id, currency="EUR")
+    else:
+        in_xero(bridge, moved).currency = "EUR"
+    pay(bridge, PART, *numbers)
+    await bridge.look()
+
+    (asked,) = [facts["asked"] for _, facts in await bridge.notices() if facts.get("asked")]
+    here, there = ("EUR", former) if side == "Paymo" else (former, "EUR")
+    assert asked == f"The invoice is in {here} in Paymo and in {there} in Xero."
+    assert [paid(bridge, each) for each in numbers] == [[], *([PART] for _ in numbers[1:])]
+
+    company.edit(in_paymo(bridge, moved).id, currency=there)
+    (row,) = [each for each in await bridge.payments() if each.state is PaymentState.ASKED]
+    await bridge.sync.bring_back(ANNA, row.id)
+    await bridge.run()
+    assert [paid(bridge, each) for each in numbers] == [[PART] for _ in numbers]
