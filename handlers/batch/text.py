@@ -42,12 +42,14 @@ def report_text(form: BatchForm) -> str:
     organisation = one_line(form.organisation)
     done, failed = len(form.sent_as(*DONE)), len(form.sent_as(ExportState.FAILED))
     left = form.total
-    said = [f"{counted(done, 'invoice')} exported to {organisation}"]
+    what = counted(done, "invoice") if done else "Nothing"
+    said = [f"{what} exported to {organisation}"]
     said += [f"{failed} failed"] if failed else []
     awaiting = len(form.sent_as(ExportState.AWAITING))
     said += [f"{awaiting} waiting for approval"] if awaiting else []
     said += [f"{left} not sent"] if left else []
-    return f"{'⚠️' if failed else '✅'} {', '.join(said)}."
+    is_well = not failed and (done or awaiting)
+    return f"{'✅' if is_well else '⚠️'} {', '.join(said)}."
 
 
 def drafts_text(form: BatchForm) -> str:

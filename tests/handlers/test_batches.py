@@ -185,7 +185,7 @@ async def test_the_report_comes_into_the_view_or_to_the_person(
     await screen.show_batch(reply_to, form("Acme", BatchState.RUNNING))
     await screen.show_ended(reply_to, form("Acme", BatchState.DONE, groups=()))
 
-    assert desk.read_by_anna == ["✅ 0 invoices exported to Acme."]
+    assert desk.read_by_anna == ["⚠️ Nothing exported to Acme."]
 
 
 @pytest.fixture
