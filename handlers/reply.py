@@ -107,6 +107,14 @@ async def tell(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) ->
     await ephemeral(request.client, person.channel_id, person.user_id, text, said)
 
 
+async def confirm(
+    request: SlackRequest, view: Block, text: str, drawn: Sequence[Block] = ()
+) -> None:
+    """Answer a form that was sent with a view; where Slack has closed it by now, tell the text."""
+    if not await request.update(view):
+        await tell(request, text, drawn)
+
+
 async def tell_instead(request: SlackRequest, text: str, drawn: Sequence[Block] = ()) -> None:
     """Answer in the place of what was pressed, where this person alone reads that."""
     if request.view:

@@ -136,9 +136,9 @@ class SlackRequest:
             batch_id=self.note.batch_id,
         )
 
-    async def update(self, view: Block) -> None:
-        """Answer a form that was sent with what is drawn in its place."""
-        await self.ack({"response_action": "update", "view": view})
+    async def update(self, view: Block) -> bool:
+        """Answer a form that was sent with what is drawn in its place; False if it's closed."""
+        return await self.ack({"response_action": "update", "view": view})
 
     def id_in_value(self, otherwise: str = GONE, *, is_paymos: bool = False) -> int:
         """Return the row that a button is about, or Paymo's id of an invoice or a client.

@@ -83,7 +83,8 @@ class ConnectListeners:
                 said += await reply.introduce(request, channel_id, intro_text(listening))
         except ServiceError as refusal:
             raise NotAccepted({names.CHANNEL: str(refusal)}) from refusal
-        await request.update(done_view(said, note.connection_id))
+        view, steps = done_view(said, note.connection_id), first_steps(note.connection_id)
+        await reply.confirm(request, view, "\n".join(said), steps)
 
     async def _is_told(self, person: Person, channel_id: str) -> bool:
         """Say whether the channel is subscribed: who reads it was asked then."""

@@ -187,10 +187,12 @@ class ExportListeners:
         except NotAccepted as refusal:
             form = await self.forms.choose(note.draft_id, request.person, choice)
             why = next(iter(refusal.fields.values()))
-            await request.update(export_view(form, note.channel_id, refused=why))
-            return
+            if await request.update(export_view(form, note.channel_id, refused=why)):
+                return
+            raise
         said = on_its_way_text(number)
-        await request.update(reply.working_view(said, note.channel_id, note.batch_id))
+        view = reply.working_view(said, note.channel_id, note.batch_id)
+        await reply.confirm(request, view, f"⏳ {said}")
 
     async def invoice_options(self, request: SlackRequest) -> None:
         """Offer Paymo's invoices."""

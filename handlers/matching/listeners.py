@@ -47,7 +47,8 @@ class MatchingListeners:
         """Say what was saved; `ask_next` says it again."""
         said = done_text(_named(request.view), left, has_account=bool(choice.account_id))
         is_bare, batch_id = form.client is not None, request.note.batch_id
-        await request.update(match_view(form, said=said, is_bare=is_bare, batch_id=batch_id))
+        view = match_view(form, said=said, is_bare=is_bare, batch_id=batch_id)
+        await reply.confirm(request, view, said)
         return said
 
     async def ask_next(self, request: SlackRequest, form: MatchForm, said: str) -> None:

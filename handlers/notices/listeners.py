@@ -187,7 +187,8 @@ class NoticeListeners:
         said = [subscribed_text(channel_id), f"> {text}"]
         if not trial.is_done:
             said += await reply.introduce(request, channel_id, text)
-        await request.update(blocks.modal(names.SUBSCRIBE, TITLE, blocks.paragraphs(said)))
+        view = blocks.modal(names.SUBSCRIBE, TITLE, blocks.paragraphs(said))
+        await reply.confirm(request, view, "\n".join(said))
 
     async def zone_options(self, request: SlackRequest) -> None:
         """Offer time zones by any part of their names, the organisation's own first."""

@@ -5,7 +5,8 @@ from typing import Any
 
 from handlers import blocks, names, reply
 from handlers.routing import GONE, Body, SlackRequest, chosen, field_of
-from handlers.settings.views import TITLE, one_more_view, settings_view
+from handlers.settings.text import ONE_MORE
+from handlers.settings.views import TITLE, consent_button, one_more_view, settings_view
 from services.connect.service import ConnectService
 from services.errors import NotFound
 from services.model.people import Role
@@ -66,7 +67,10 @@ class SettingsListeners:
         link = ""
         if form.attach_pdf == "on":
             link = await self.connect.missing_consent(request.person, form.connection_id)
-        await (request.update(one_more_view(link)) if link else request.ack())
+        if link:
+            await reply.confirm(request, one_more_view(link), ONE_MORE, consent_button(link))
+        else:
+            await request.ack()
 
     async def ask_access(self, request: SlackRequest) -> None:
         """Ask the owner for the role that the person lacked."""

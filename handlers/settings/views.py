@@ -53,9 +53,14 @@ def asked_buttons(facts: Body) -> list[Block]:
 
 def one_more_view(link: str) -> Block:
     """Say what Xero has to allow, with the link to its consent."""
-    button = blocks.link_button("Connect Xero", names.CONNECT_XERO, link, style="primary")
-    drawn = [blocks.section(ONE_MORE), *blocks.actions([button])]
+    drawn = [blocks.section(ONE_MORE), *consent_button(link)]
     return blocks.modal(names.SETTINGS, TITLE, drawn)
+
+
+def consent_button(link: str) -> list[Block]:
+    """Draw the link to Xero's consent."""
+    button = blocks.link_button("Connect Xero", names.CONNECT_XERO, link, style="primary")
+    return blocks.actions([button])
 
 
 def _auto_export(form: SettingsForm) -> Block:

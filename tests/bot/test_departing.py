@@ -23,6 +23,7 @@ from bot.slack_clients import OneBot, SlackWeb
 from bot.slack_socket import SlackSocket
 from bot.telemetry import Metrics
 from bot.work import EmbeddedWork, Tasks
+from handlers import reply
 from handlers.blocks import Block, modal, paragraphs
 from handlers.guarding import guarded
 from handlers.routing import Handler, Router, SlackRequest
@@ -267,6 +268,28 @@ async def test_what_comes_too_late_for_a_form_is_written_to_the_person(
         [told] = made.slack.direct("Anna").messages
         assert ("This invoice is gone." in told.text) is isinstance(failure, NotFound)
         assert ("Nothing is lost." in told.text) is isinstance(failure, RuntimeError)
+
+
+@both
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_forms_answer_is_drawn_in_time_and_else_written_to_the_person(
+    over: str, *, is_late: bool
+) -> None:
+    closed = asyncio.Event()
+
+    async def answer(_made: Stage, request: SlackRequest) -> None:
+        if is_late:
+            await closed.wait()
+        await reply.confirm(request, screen("saved"), "It is saved.")
+
+    patience = timedelta(milliseconds=50) if is_late else timedelta(seconds=PATIENCE)
+    async with stage(over, answer, patience=patience) as made:
+        assert (await made.slack.submit("Anna", made.view_id)).ok
+        closed.set()
+
+        assert ("saved" in await made.settled()) is not is_late
+        told = [each.text for each in made.slack.direct("Anna").messages]
+        assert told == (["It is saved."] if is_late else [])
 
 
 async def test_what_was_asked_for_is_done_when_slack_has_hung_up() -> None:
