@@ -14,7 +14,7 @@ from services.explain.findings import Finding
 from services.explain.service import Explanation
 from services.history.service import Done, History, Owed, OwedInvoice
 from services.mapping.checks import reds
-from services.model.export import Check, Colour
+from services.model.export import NEW_CONTACT, Check, Colour
 from services.model.notice import AGES
 from services.model.wording import counted, listed, some_of
 
@@ -37,7 +37,7 @@ SENTENCES = {
     "access_given": "made {people} {role}",
     "access_declined": "declined a request from {people}",
     "owner_changed": "made {owner} the owner",
-    "matched": "matched a client",
+    "matched": "matched {match}",
     "subscribed": "set up notifications in {channel}",
     "unsubscribed": "stopped notifications in {channel}",
     "exported": "{exported} {it}{as_status}{order}",
@@ -223,6 +223,17 @@ def _person(act: Done, name: str) -> str:
     return _value(name, act.after[name]) if act.after.get(name) else "somebody"
 
 
+def _match(act: Done) -> str:
+    """Say which client goes where now, and with which contact it was before."""
+    client, contact, account = (_kept(act, each) for each in ("client", "contact", "account"))
+    to = [f"the contact {contact}"] if contact else []
+    to += ["a new contact"] if act.after.get("contact_id") == NEW_CONTACT else []
+    to += [f"the account {account}"] if account else []
+    former = render_line(str(act.before["contact"])) if act.before.get("contact") else ""
+    said = f"{client or 'a client'}{f' with {listed(to)}' if to else ''}"
+    return f"{said}, no longer with {former}" if former else said
+
+
 def _channel(act: Done) -> str:
     channel_id = str(act.after.get("channel_id", ""))
     return blocks.channel(channel_id) if channel_id.isalnum() else "a channel"
@@ -241,6 +252,7 @@ _FACTS: dict[str, Callable[[Done], str]] = {
     "batch": _batch,
     "changes": _changes,
     "channel": _channel,
+    "match": _match,
     "amount": _money,
     "people": lambda act: _person(act, "people"),
     "owner": lambda act: _person(act, "owner"),

@@ -90,6 +90,7 @@ class MatchingService:
         async with self.database.sessions.begin() as session:
             connection = await connections.get_for_exporter(session, person)
             await _require_known(session, connection, choice)
+            former = await _former_contact(session, connection, choice)
             now = self.now()
             match = Match(
                 connection_id=connection.id,
@@ -103,7 +104,8 @@ class MatchingService:
             await matches.remember(session, match)
             await exports.nudge_refused(session, connection, now)
             await ask_again(session, connection, now, client_id=choice.client_id)
-            entry = AuditNote("matched", now, person.user_id, after=asdict(choice))
+            after = asdict(choice) | await _names_of(session, connection, choice)
+            entry = AuditNote("matched", now, person.user_id, before=former, after=after)
             audit.record(session, connection, entry)
         return await self.open(person)
 
@@ -124,6 +126,33 @@ async def _require_known(session: Session, connection: Connection, choice: Match
             wrong["account"] = _UNKNOWN_ACCOUNT
     if wrong:
         raise NotAccepted(wrong)
+
+
+async def _names_of(
+    session: Session, connection: Connection, choice: MatchChoice
+) -> dict[str, str]:
+    """Name what was chosen as it is called now, for the history."""
+    client = await mirror.find_client(session, connection.id, choice.client_id)
+    contact = await mirror.find_contact(session, connection.id, choice.contact_id)
+    account = await mirror.find_account(session, connection.id, choice.account_id)
+    named = {
+        "client": client and client.name,
+        "contact": contact and contact.name,
+        "account": account and account.title,
+    }
+    return {name: each for name, each in named.items() if each}
+
+
+async def _former_contact(
+    session: Session, connection: Connection, choice: MatchChoice
+) -> dict[str, str]:
+    """Name the contact that another one replaces, if one does."""
+    tenant_id = connection.tenant_id
+    known = await matches.find(session, connection.id, tenant_id, choice.client_id)
+    if known is None or known.contact_id == choice.contact_id:
+        return {}
+    contact = await mirror.find_contact(session, connection.id, known.contact_id)
+    return {"contact": contact.name} if contact is not None else {}
 
 
 async def _form(session: Session, connection: Connection, client_id: int | None) -> MatchForm:

@@ -150,6 +150,19 @@ def test_slack_takes_every_sentence_and_nobody_is_called(name: str, what: str) -
             done("undone", before={"xero_invoice_id": "x-7"}, after={"how": "voided"}),
             "<@UANNA> undid the export of INV-7: voided in Xero",
         ),
+        (
+            done(
+                "matched",
+                before={"contact": "B"},
+                after={"client": "A", "contact": "A & B", "account": "Sales"},
+            ),
+            "<@UANNA> matched A with the contact A &amp; B and the account Sales, no longer with B",
+        ),
+        (
+            done("matched", after={"client": "Acme", "contact_id": "new"}),
+            "<@UANNA> matched Acme with a new contact",
+        ),
+        (done("matched", after={"client_id": 7}), "<@UANNA> matched a client"),
         (done("batch_confirmed", after={"batch_id": 1}), "<@UANNA> started a batch export"),
         (
             done("organisation_confirmed", after={"tenant_id": "9065", "name": "Maple Books"}),

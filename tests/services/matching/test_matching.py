@@ -195,6 +195,22 @@ async def test_a_choice_is_remembered_and_the_next_client_comes_up(
     assert audit == [("U1", "matched")] * 2
 
 
+async def test_the_history_names_the_contact_and_the_one_before(
+    database: Database, connection: Connection, service: MatchingService
+) -> None:
+    await fill(database, connection, Contact, contact("c1", "Acme Inc"), contact("c2", "Acme Ltd"))
+    for contact_id, account_id in (("c1", ""), ("c2", "sales")):
+        await service.save(OWNER, MatchChoice(1, contact_id, account_id))
+    async with database.sessions() as session:
+        first, second = (await session.scalars(select(AuditEntry).order_by(AuditEntry.id))).all()
+
+    chosen = {"client_id": 1, "client": "Acm\u00e9 Ltd"}
+    assert first.before == {}
+    assert first.after == {**chosen, "contact_id": "c1", "account_id": "", "contact": "Acme Inc"}
+    assert second.before == {"contact": "Acme Inc"}
+    assert (second.after["contact"], second.after["account"]) == ("Acme Ltd", "Sales (200)")
+
+
 @pytest.mark.parametrize("is_read", [False, True])
 async def test_every_client_is_matched_only_once_all_were_read(
     database: Database, connection: Connection, service: MatchingService, *, is_read: bool
