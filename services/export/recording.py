@@ -26,7 +26,7 @@ from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
 from services.model.wording import Amount, situated
-from services.store import audit, connections, exports, notices, worklists
+from services.store import audit, connections, exports, notices, schedules, worklists
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export
@@ -123,7 +123,7 @@ class Recorder:
             for export in done if is_linked else ():
                 await payment.hand_over_all(session, export, self.now())
             listed = self._listed(connection, [each for each in whole if each[0] in done])
-            is_paid = await payment.begin_all(session, connection, listed, self.now())
+            is_paid = await payment.begin_all(session, listed, self.now())
             await self._tell_exported(session, connection, done)
             besides = await courtesies.ask(session, connection, done, self.now())
             for export in done:
@@ -132,7 +132,9 @@ class Recorder:
         for export in done:
             await self.show(connection, export)
         await self.work.nudge(Job.NOTICES, connection.workspace_id)
-        if is_paid:
+        if is_paid:  # on its own: a sweep locks its schedule before any payment
+            async with self.database.sessions.begin() as session:
+                await schedules.want(session, [connection.id], [Job.SWEEP], self.now())
             await self.work.nudge(Job.SWEEP, connection.id)
         for job, task_id in besides:
             await self.work.nudge(job, task_id)
@@ -143,8 +145,7 @@ class Recorder:
     ) -> list[tuple[Export, Settlement]]:
         """Return what is paid on these already: most were made just now, but some are found."""
         today = days.day_in(connection.time_zone, self.now())
-        pairs = [(export, settlements_of(found, today)) for export, found in made]
-        return [(export, each) for export, paid in pairs for each in paid]
+        return [(export, each) for export, found in made for each in settlements_of(found, today)]
 
     async def _mark(
         self, session: Session, made: Sequence[tuple[Export, XeroInvoice]], *, is_linked: bool

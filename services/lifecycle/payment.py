@@ -7,10 +7,9 @@ from typing import Any, TypedDict
 
 from services.lifecycle.machine import Machine
 from services.model.invoice import PaymentState, Settlement
-from services.model.jobs import Job
-from services.store import leases, payments, schedules
+from services.store import leases, payments
 from services.store.engine import Session
-from services.store.tables import Connection, Export, Payment
+from services.store.tables import Export, Payment
 
 _LONGEST_LABEL = 255
 _BROUGHT_BACK = "A person asked for it."
@@ -70,10 +69,7 @@ def begin(
 
 
 async def begin_all(
-    session: Session,
-    connection: Connection,
-    listed: Iterable[tuple[Export, Settlement]],
-    now: datetime,
+    session: Session, listed: Iterable[tuple[Export, Settlement]], now: datetime
 ) -> bool:
     """Have what is paid on invoices found in Xero added to Paymo; say whether there is any.
 
@@ -81,8 +77,6 @@ async def begin_all(
     """
     rows = [begin(export, each, None, now) for export, each in listed]
     await payments.add_all(session, rows)
-    if rows:
-        await schedules.want(session, [connection.id], [Job.SWEEP], now)
     return bool(rows)
 
 
