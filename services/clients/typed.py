@@ -64,7 +64,7 @@ def objects_of(answer: Answer) -> Json:
     found = content_of(answer)
     if isinstance(found, dict):
         return found
-    raise Unavailable(f"{answer.system} answered with something else than an object.")
+    raise Unavailable(f"{answer.system} answered with something other than an object.")
 
 
 def content_of(answer: Answer) -> object:

@@ -114,8 +114,8 @@ async def _exports(session: Session, connection: Connection, number: str) -> Seq
             f"{Typed(Command.WHY, found.header.number)} to see what it needs."
         )
     raise NotFound(
-        f"We know no invoice with the number {number.strip()}. Check the number in Paymo, then try "
-        "again."
+        f"We can't find an invoice with the number {number.strip()}. Check the number in Paymo, "
+        "then try again."
     )
 
 

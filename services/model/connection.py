@@ -5,6 +5,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
+from services.model.wording import counted
+
 SMALLEST_DAY: Final = 1000  # calls: what Xero gives a new app for each organisation
 KEPT_OF_A_DAY: Final = 5  # the last fifth of a day's calls is for exports
 
@@ -22,8 +24,8 @@ class ConnectionState(StrEnum):
 def few_calls(left: int) -> str:
     """Say that Xero allows few more calls today, and what we do about it."""
     return (
-        f"Xero allows {left} more calls today. We keep them for exports and sync once an hour "
-        "until the count starts again."
+        f"Xero allows {counted(left, 'more call')} today. We keep them for exports and sync once "
+        "an hour until the count starts again."
     )
 
 

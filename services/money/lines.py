@@ -198,8 +198,9 @@ def _add_lines(figures: PaymoFigures) -> tuple[LineSum, tuple[Decimal, ...]]:
     turned = turn_halves(exact, rounded, subtotal, unit)
     if turned is not None:
         return LineSum.HALVES_EITHER_WAY, turned
+    lines = "line comes" if len(exact) == 1 else f"{len(exact)} lines add up"
     raise DoesNotAddUp(
-        f"The invoice's {len(exact)} lines add up to {Amount(reached, figures.currency)}, but "
+        f"The invoice's {lines} to {Amount(reached, figures.currency)}, but "
         f"Paymo's subtotal is {Amount(subtotal, figures.currency)}.",
         _SAVE_AGAIN,
     )

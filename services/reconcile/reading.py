@@ -66,7 +66,7 @@ class StatementReader:
         odd |= {each.key: each for each in self.xero.left_out if each.key in own}
         if own and not own & (xero.keys() | odd.keys()):
             raise Unavailable(
-                f"Xero shows none of the {len(own)} exported invoices, so we can't compare. "
+                "Xero shows none of the exported invoices, so we can't compare. "
                 "Perhaps somebody reset the organisation. Check in Xero, then compare again."
             )
         others = [

@@ -22,7 +22,7 @@ from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import Every, NoticeKind
 from services.model.people import Person, ReplyTarget, Role
-from services.model.wording import Command, Moment, Typed
+from services.model.wording import Command, Moment, Typed, counted
 from services.reconcile.judging import Judge
 from services.reconcile.reading import StatementReader
 from services.reconcile.relinking import Relinkable, Relinking
@@ -177,9 +177,9 @@ class ReconcileStep(OneOffStep):
     def _require_calls(self, connection: Connection) -> None:
         """Leave the day's last calls to exports: the row knows what all processes used."""
         if connection.is_short_of_calls:
-            left = connection.day_calls_left
+            left = connection.day_calls_left or 0
             raise Throttled(
-                f"Xero allows {left} more calls today, and we keep them for exports.",
+                f"Xero allows {counted(left, 'more call')} today, and we keep them for exports.",
                 retry_after=_HOUR,
                 problem="day",
             )

@@ -336,7 +336,7 @@ class Copying(ExportedInvoice):
         twin = self._hand_typed_twin(invoice)
         if twin is not None:
             return (
-                f"Paymo already has a payment of the same amount, of "
+                f"Paymo already has a payment of the same amount, dated "
                 f"{Day(twin.paid_on, country)}, that somebody typed there. It's probably the same "
                 "one."
             )

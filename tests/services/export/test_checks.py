@@ -239,7 +239,7 @@ def test_e30_a_locked_period_takes_no_approved_invoice() -> None:
     ("fields", "text"),
     [
         ({"total": Decimal("115.01")}, "They come to $115.00"),
-        ({"items": (item("99"),)}, "lines add up to $99.00, but Paymo's subtotal is"),
+        ({"items": (item("99"),)}, "The invoice's line comes to $99.00, but Paymo's subtotal is"),
         ({"items": (), "subtotal": Decimal(0), "tax_amount": None, "total": Decimal(0)}, "no line"),
     ],
 )

@@ -137,7 +137,7 @@ async def test_another_workspace_reads_nothing(history: HistoryService) -> None:
 
 @pytest.mark.parametrize(
     ("number", "words"),
-    [("INV-2", "hasn't been exported yet"), ("INV-9", "We know no invoice")],
+    [("INV-2", "hasn't been exported yet"), ("INV-9", "We can't find an invoice")],
 )
 async def test_a_number_without_a_story_is_one_sentence(
     history: HistoryService, number: str, words: str

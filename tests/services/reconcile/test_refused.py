@@ -35,7 +35,7 @@ async def test_e50_what_xero_does_not_show_is_an_error_and_never_missing(bridge:
         bridge.clock.turn(minutes=1)
 
     assert bridge.screen.reports == []
-    assert "none of the 2 exported invoices, so we can't compare" in bridge.screen.said[0]
+    assert "Xero shows none of the exported invoices, so we can't compare" in bridge.screen.said[0]
     assert [each.state for each in await comparisons(bridge)] == [TaskState.REFUSED]
 
     first = next(iter(lost))
@@ -102,12 +102,15 @@ async def test_e58_a_used_up_day_is_said_with_the_time_and_nobody_waits(bridge: 
     assert len(bridge.screen.said) == 1
 
 
-async def test_e58_the_days_last_calls_are_kept_for_exports(bridge: Bridge) -> None:
-    await bridge.change(day_calls_left=150, sweep_due_at=None)
+@pytest.mark.parametrize(("left", "said"), [(150, "150 more calls"), (1, "1 more call")])
+async def test_e58_the_days_last_calls_are_kept_for_exports(
+    bridge: Bridge, left: int, said: str
+) -> None:
+    await bridge.change(day_calls_left=left, sweep_due_at=None)
     bridge.xero.requests.clear()
     await ask(bridge)
 
-    assert "150 more calls today, and we keep them for exports" in bridge.screen.said[0]
+    assert f"{said} today, and we keep them for exports" in bridge.screen.said[0]
     assert bridge.xero.calls("GET", "/Invoices") == []
     await bridge.change(day_calls_left=4000)
     await bridge.wait(hours=1)
