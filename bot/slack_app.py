@@ -40,7 +40,7 @@ from bot.telemetry import KINDS, Metrics
 from bot.work import Nudge, Tasks
 from handlers import names, reply
 from handlers.blocks import Block, modal, paragraphs
-from handlers.routing import Body, Handler, Router, SlackRequest, labels_of
+from handlers.routing import FAREWELLS, Body, Handler, Router, SlackRequest, labels_of, lacking
 from handlers.slack import best_effort, code_of
 from services.jobs.runner import Work
 from services.model.jobs import Job
@@ -56,8 +56,6 @@ _APOLOGY = (
 _NO_INSTALLATION = (
     "The app is no longer installed in this workspace. Ask an admin to install it again."
 )
-# Their senders' tokens are gone already.
-_FAREWELLS = frozenset({"app_uninstalled", "tokens_revoked"})
 _PASSED = BoltResponse(status=200)
 _LONGEST_ID = 32  # characters; Slack's have eleven
 _AWAITED: "ContextVar[Departure | None]" = ContextVar("awaited", default=None)
@@ -248,7 +246,10 @@ class SlackDoor:
         body, context = request.body, request.context
         handler, person = self.router.find(body), _person_in(body, context)
         if handler is not None:
-            if (body.get("event") or {}).get("type") not in _FAREWELLS:
+            if lacks := lacking(body, person.user_id):
+                log.warning("slack_body_incomplete", kind=kind_of(body), lacks=lacks)
+                return SlackAnswer(status=400)
+            if (body.get("event") or {}).get("type") not in FAREWELLS:
                 context["bot"] = await self._bot(person)
                 if context["bot"] is None:
                     return self._stay_out(body, person)

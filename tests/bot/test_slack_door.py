@@ -3,13 +3,18 @@
 import hmac
 import json
 import time
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
-from tests.bot.town import Town
+from sandbox.slack.fields import find_field
+from tests.bot.town import PATIENCE, Town
+from tests.walk import Walk, walking
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -120,6 +125,58 @@ async def test_a_signed_body_that_nobody_knows_is_never_a_failure(
     answer = await post(town, json.dumps(payload).encode(), JSON)
 
     assert answer.status_code < 500
+
+
+def without_one(payload: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what Slack sends without each of its parts, and those of these."""
+    for name, part in payload.items():
+        rest = {each: payload[each] for each in payload if each != name}
+        yield name, rest
+        inner = part[0] if isinstance(part, list) and part else part
+        for each in inner if isinstance(inner, dict) else ():
+            less = {one: inner[one] for one in inner if one != each}
+            yield f"{name}.{each}", {**payload, name: [less] if isinstance(part, list) else less}
+
+
+async def sent_by(walk: Walk) -> list[tuple[str, dict[str, Any]]]:
+    """Return one of each kind of payload, as Slack sends it."""
+    slack, anna, made = walk.town.slack, walk.town.anna, walk.town.slack.payloads
+    await walk.connect()
+    form = await walk.form("INV-1")
+    contact, shown = (find_field(form.blocks, "", each) for each in ("contact", "show_checks"))
+    home = {"type": "app_home_opened", "user": anna.id, "channel": "D1", "tab": "home"}
+    said = slack.say("Ben", "invoices", "INV-1")
+    return [
+        (FORM, made.command(anna, walk.town.room, "/paymo-xero", "export INV-1")),
+        (FORM, made.action(anna, form, shown, {})),
+        (FORM, made.suggestion(anna, form, contact, "a")),
+        (FORM, made.submission(anna, form)),
+        (FORM, made.closing(anna, form, everything=False)),
+        (FORM, made.shortcut(anna, "export_invoices")),
+        (FORM, made.message_shortcut(anna, said, "export_from_message")),
+        (JSON, made.event(slack.team, home)),
+    ]
+
+
+async def test_what_lacks_a_part_that_slack_always_sends_is_refused_in_a_line(
+    sqlite_url: str,
+) -> None:
+    refused = Counter[str]()
+    async with walking(sqlite_url) as walk:
+        for kind, payload in await sent_by(walk):
+            for lack, less in without_one(payload):
+                form = less if "command" in payload else {"payload": json.dumps(less)}
+                body = json.dumps(less) if kind is JSON else urlencode(form)
+                with capture_logs() as logs:
+                    answer = await post(walk.town, body.encode(), kind)
+                    await walk.town.program.core.tasks.drain(PATIENCE)
+                assert [each for each in logs if "exc_info" in each] == [], (payload, lack)
+                lines = [each for each in logs if each["event"] == "slack_body_incomplete"]
+                assert len(lines) == (answer.status_code == 400), (payload, lack)
+                refused.update(f"{payload.get('type', 'command')} {lack}" for _ in lines)
+    triggering = ("command", "block_actions", "shortcut", "message_action")
+    assert {f"{each} trigger_id" for each in triggering} < set(refused)
+    assert {"command user_id", "event_callback event.user", "view_closed view.type"} < set(refused)
 
 
 async def test_a_body_that_is_too_large_is_refused_before_it_is_read(town: Town) -> None:
