@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, or_, select, update
 
 from services.model import chunks
-from services.model.invoice import UNSETTLED, PaymentState
+from services.model.invoice import UNSETTLED, PaymentKind, PaymentState
 from services.store import leases
 from services.store.engine import Session, insert_into
 from services.store.exports import IS_UNSETTLED, SHORT
@@ -65,12 +65,13 @@ async def are_any_known(
         is_ours = (Export.connection_id == connection.id) & Export.xero_invoice_id.in_(some)
         if await session.has(is_ours):
             return True
-        # A credit's row is named "<credit id>:<invoice id>".
-        credits_ = [
-            Payment.xero_payment_id.startswith(f"{each}:", autoescape=True) for each in some
-        ]
-        is_known = or_(Payment.xero_payment_id.in_(some), *credits_)
-        if await session.has(Payment.connection_id == connection.id, is_known):
+        ours = Payment.connection_id == connection.id
+        named = (Payment.tenant_id == connection.tenant_id) & Payment.xero_payment_id.in_(some)
+        if await session.has(ours, named):
+            return True
+        # A credit's row is named "<credit id>:<invoice id>", which no index finds, but few are one.
+        begun = [Payment.xero_payment_id.startswith(f"{each}:", autoescape=True) for each in some]
+        if await session.has(ours, Payment.kind != PaymentKind.PAYMENT, or_(*begun)):
             return True
     return False
 

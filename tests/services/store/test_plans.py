@@ -123,6 +123,21 @@ async def test_work_lists_read_no_more_of_the_history_than_they_show(database_ur
     assert database.is_postgres or "ix_payments_connection_id" in paid
 
 
+async def test_what_xero_names_is_looked_up_by_its_ids(database_url: str) -> None:
+    """Each webhook asks whether what it names is ours, while others wait to write."""
+    database = open_database(database_url)
+    connection = await connected(database)
+    await fill(database, connection)
+    with overheard(database) as heard:
+        async with database.sessions() as session:
+            assert not await payments.are_any_known(session, connection, ["another", "third"])
+    _, named, _ = [await plan_of(database, *each) for each in heard if "FROM" in each[0]]
+    await database.close()
+
+    assert "tenant_id" in named
+    assert "xero_payment_id" in named
+
+
 async def test_counting_what_is_left_undone_reads_that_alone(database_url: str) -> None:
     database = open_database(database_url)
     connection = await connected(database)
