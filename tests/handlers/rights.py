@@ -130,6 +130,7 @@ class Crowd:
             names.HISTORY: "INV-1",
             names.HISTORY_CSV: "INV-1",
             names.RECONCILE: "",
+            names.EXPORT_ALL: "",  # a table's own is refused in other words
             names.SUBSCRIBE_HERE: "payments",
             Action.BRING_BACK: self.ids["payment"],
             names.FIX_FAILED: self.ids["batch"],

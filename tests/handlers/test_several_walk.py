@@ -101,7 +101,7 @@ async def test_every_command_elsewhere_asks_and_acts_on_what_is_chosen(walk: Wal
 
     for text in (
         *("export", "export all", "export INV-1 INV-2", "match", "sync", "reconcile", "history"),
-        *("why INV-1", "show INV-1", "undo INV-1", "restore INV-1", "unsubscribe", "connect"),
+        *("why INV-1", "show INV-1", "undo INV-1", "restore INV-1", "connect"),
     ):
         await type_directly(walk, text)
         await walk.close()
