@@ -16,7 +16,7 @@ from handlers.blocks import (
 from handlers.names import BOT
 from handlers.slack import Sharing
 from services import money
-from services.model.notice import Topic
+from services.model.notice import Every, Topic
 from services.model.wording import counted, listed
 from services.notices.service import Listening
 
@@ -140,6 +140,11 @@ def no_topic_text(typed: str, known: Sequence[str], nearest: Sequence[str]) -> s
     hint = f" Did you mean {nearest[0]}?" if nearest else ""
     if typed.startswith(("#", "<#")):
         return f"To subscribe {typed}, type /paymo-xero subscribe there."
+    if typed.casefold().strip(",") in set(Every):
+        return (
+            "To choose when the digest comes, type /paymo-xero subscribe digest, then "
+            "/paymo-xero subscribe alone, which opens the form."
+        )
     return (
         f"“{typed}” isn't a topic.{hint} You can type {', '.join(known)}, client:NAME and min:500."
     )

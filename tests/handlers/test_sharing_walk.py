@@ -171,6 +171,8 @@ async def test_words_behind_the_command_never_mean_another_channel_than_was_type
     for typed in ("unsubscribe #second", "unsubscribe <#C2|second>", "unsubscribe payments"):
         await walk.type(typed)
         await walk.ephemeral("Nothing changed. To stop all notifications in a channel")
+    await walk.type("subscribe digest weekly")
+    await walk.ephemeral("To choose when the digest comes, type /paymo-xero subscribe digest, then")
     await walk.type("subscribe #second")
     await walk.ephemeral("To subscribe #second, type /paymo-xero subscribe there.")
     await walk.type("subscribe List")
