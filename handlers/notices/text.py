@@ -138,7 +138,7 @@ def _exported(facts: Facts) -> str:
         said[-1] += f", {amount(facts, 'left')} left"
     if state in {*_OWED, "draft"} and facts.get("due_on"):
         said.append(_due(facts, is_owed=state in _OWED))
-    return "\n".join(filter(None, [" · ".join(said), edited]))
+    return "\n".join(filter(None, [" · ".join(said), edited, facts.get("elsewhere")]))
 
 
 def _state_name(state: str, facts: Facts) -> str:

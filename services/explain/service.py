@@ -152,6 +152,7 @@ class ExplainService:
             findings=(
                 findings.in_paymo(header, connection),
                 findings.in_xero(export, connection, sweep, trouble),
+                *await _elsewhere(session, export, connection),
                 *findings.paid(rows, export),
                 *findings.drifted(export),
                 *findings.wanted(asked),
@@ -210,7 +211,7 @@ def _more_actions(
     """What helps; each is judged once more when pressed."""
     if connection.state is ConnectionState.BROKEN:
         yield Action.RECONNECT
-    if export is None or export.state not in exports.DONE:
+    if export is None or export.state not in exports.DONE or export.connection_id != connection.id:
         return
     if connection.state is not ConnectionState.ACTIVE or export.tenant_id != connection.tenant_id:
         return
@@ -254,6 +255,13 @@ async def _client_name(session: Session, connection: Connection, found: numbered
     if client is not None:
         return client.name
     return found.latest.client_name if found.latest else ""
+
+
+async def _elsewhere(
+    session: Session, export: Export | None, connection: Connection
+) -> tuple[Finding, ...]:
+    said = await claims.elsewhere(session, export, connection) if export is not None else ""
+    return (Finding("Workspace", said, Colour.AMBER),) if said else ()
 
 
 async def _matched(

@@ -16,6 +16,7 @@ from services.mapping.case import DRAFT, ExportChoice
 from services.mapping.checks import first_open_day
 from services.model import days
 from services.model.actions import Action
+from services.model.connection import ConnectionState
 from services.model.export import DUE_BY_TERMS, DUE_ON_DATE, NEW_CONTACT, ExportState, Wish
 from services.model.invoice import ENDED_IN_XERO, InvoiceState
 from services.model.people import Person, ReplyTarget, Role
@@ -246,6 +247,22 @@ async def _again(
     await settle(session, connection, said, asked["requested_at"])
     await drafts.outdate(session, [failed], asked["requested_at"])
     return failed
+
+
+async def elsewhere(session: Session, export: Export, connection: Connection) -> str:
+    """Say which workspace follows an export that was made over its own connection of the pair."""
+    if export.connection_id == connection.id:
+        return ""
+    own = await connections.get(session, export.connection_id)
+    if own.state is ConnectionState.ENDED:
+        return (
+            "Exported from another Slack workspace, which has been disconnected since. We follow "
+            "its payments, deletions and edits again once somebody connects there."
+        )
+    return (
+        "Exported from another Slack workspace. Its payments reach Paymo as usual, but only people "
+        "there can undo or change it."
+    )
 
 
 def _wanted(connection: Connection, request: Request) -> Export:

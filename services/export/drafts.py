@@ -217,8 +217,8 @@ class ExportForms:
                 await forms.require(session, connection, person, number)
                 return None
             role = await people.require_sight(session, connection, person, export.client_id)
-            rows = await payments.list_of(session, [export.id])
-            return notices.card_facts(export, connection, self.links, rows, self.now()), role
+            facts = await forms.facts_of(session, export, connection, self.links, self.now())
+            return facts, role
 
     async def exported(self, person: Person, number: str) -> tuple[dict[str, Any], Role] | None:
         """Return the card of an invoice that can't be exported again, and the exporter's role."""

@@ -95,8 +95,21 @@ async def card_of(
     export = await exports.find_latest(session, connection, invoice_id or 0)
     if export is None or not export.xero_invoice_id or not claims.why_taken(export, connection):
         return None
+    return await facts_of(session, export, connection, links, now)
+
+
+async def facts_of(
+    session: Session, export: Export, connection: Connection, links: Links, now: datetime
+) -> dict[str, Any]:
+    """Return the facts of an export's card for who reads it over this connection of its pair.
+
+    People of another workspace are nobody here, and only its own connection changes anything.
+    """
     rows = await payments.list_of(session, [export.id])
-    return notices.card_facts(export, connection, links, rows, now)
+    facts = notices.card_facts(export, connection, links, rows, now)
+    said = await claims.elsewhere(session, export, connection)
+    nobody = {"by": "", "on_order_of": "", "approved_by": "", "is_over": True, "elsewhere": said}
+    return facts | nobody if said else facts
 
 
 async def is_told(session: Session, export: Export, channel_id: str) -> bool:

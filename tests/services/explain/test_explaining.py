@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from handlers.blocks import render_plain
+from handlers.notices.views import card_of
 from services.errors import NotAllowed, NotConnected, NotFound
 from services.explain.findings import LIVES, PAYMENTS, Finding
 from services.explain.service import ExplainService, Explanation
@@ -16,10 +17,12 @@ from services.model.invoice import InvoiceState, PaymentState
 from services.model.jobs import Job
 from services.model.people import Person, Role
 from services.model.wording import Member
-from services.store import connections
+from services.store import connections, mirror
+from services.store.tables import InvoiceHeader
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, reply_to
 from tests.services.fixtures import acme, bridge_of
+from tests.services.store_seeds import connected
 
 pytestmark = SQLITE_ALONE
 
@@ -197,3 +200,40 @@ async def test_viewers_are_answered_without_buttons_and_nobody_else_is(
 def test_every_state_has_its_words() -> None:
     assert set(LIVES) == set(InvoiceState)
     assert set(PAYMENTS) == set(PaymentState)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (ConnectionState.ACTIVE, "Its payments reach Paymo as usual"),
+        (ConnectionState.ENDED, "which has been disconnected since"),
+    ],
+)
+async def test_what_another_workspace_exported_says_who_follows_it_and_offers_nothing_here(
+    bridge: Bridge, explain: ExplainService, state: ConnectionState, said: str
+) -> None:
+    """The same company and organisation, connected from two workspaces: neither exports twice."""
+    await bridge.export_it("INV-1")
+    ours = await bridge.connection()
+    same = {name: getattr(ours, name) for name in ("tenant_id", "paymo_company_id")}
+    theirs = await connected(bridge.database, "T2", **same)
+    async with bridge.database.sessions.begin() as session:
+        head = await mirror.find_header_by_number(session, ours.id, "INV-1")
+        assert head is not None
+        copied = {each.key: getattr(head, each.key) for each in InvoiceHeader.__table__.columns}
+        session.add(InvoiceHeader(**{**copied, "connection_id": theirs.id}))
+    await bridge.change(state=state)
+    eve = Person("", "T2", "U1", "C9")
+
+    shown = await bridge.forms.exported(eve, "INV-1")
+    assert shown is not None
+    text, drawn = card_of(shown[0])
+    assert said in text
+    assert "undo" not in str(drawn)
+    assert "<@" not in f"{text}{drawn}", "people of another workspace are nobody here"
+    why = await explain.why(eve, "INV-1")
+    assert said in finding(why, "Workspace").text
+    assert not {*why.actions, *why.more_actions}
+    if state is ConnectionState.ACTIVE:
+        (own, _) = await bridge.forms.exported(ANNA, "INV-1") or ({}, None)
+        assert not own.get("elsewhere")
