@@ -217,9 +217,10 @@ def migrate() -> None:
     url = _settings().database_url.get_secret_value()
     engine = importlib.import_module("services.store.engine")
     migrating = importlib.import_module("services.store.migrations")
+    upkeep = importlib.import_module("services.store.upkeep")
     try:
         migrating.upgrade(url)
-    except (engine.CannotOpen, migrating.FromLater) as error:
+    except (engine.CannotOpen, migrating.FromLater, upkeep.Outgrown) as error:
         click.echo(str(error), err=True)
         raise click.exceptions.Exit(1) from None
     click.echo("The database is at the newest version.")

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn, TypeVar
@@ -31,7 +31,14 @@ from services.reconcile.relinking import Relinking
 from services.store import access, connections, schedules, workspaces
 from services.store.engine import CannotOpen, Session, connect
 from services.store.tables import Connection, Export, Workspace
-from services.store.upkeep import HEAD, can_read_secrets, find_revision, rotate
+from services.store.upkeep import (
+    HEAD,
+    Outgrown,
+    can_read_secrets,
+    find_revision,
+    require_kept,
+    rotate,
+)
 
 T = TypeVar("T")
 _SLACK_USER = re.compile("[UW][A-Z0-9]{1,31}")
@@ -48,7 +55,7 @@ class Commands:
         """Return whether the tables are this version's; exit with 1 if we can't read them."""
         try:
             revision, is_readable = _run(_look(self.settings))
-        except CannotOpen as error:
+        except (CannotOpen, Outgrown) as error:
             _fail(str(error))
         if not is_readable:
             said, cure = doctor.ANOTHER_KEY
@@ -151,7 +158,8 @@ def _fail(problem: str) -> NoReturn:
 async def _look(settings: Settings) -> tuple[str | None, bool]:
     """Return the database's version, and whether the keys open its secrets, if it is ours."""
     async with open_database(settings) as database:
-        await (await connect(database.engine)).close()
+        async with aclosing(await connect(database.engine)) as connection:
+            await connection.run_sync(require_kept)
         async with database.sessions() as session:
             revision = await find_revision(session)
             return revision, revision != HEAD or await can_read_secrets(session)

@@ -25,7 +25,14 @@ from services.errors import NotConnected, ServiceError
 from services.notices.health import Concern, HealthService
 from services.store.engine import CannotOpen, Database, Session, connect
 from services.store.sqlite import file_of
-from services.store.upkeep import HEAD, can_read_secrets, find_revision, is_current
+from services.store.upkeep import (
+    HEAD,
+    Outgrown,
+    can_read_secrets,
+    find_revision,
+    is_current,
+    require_kept,
+)
 
 _PATIENCE = 20  # seconds for each check
 _NOT_A_TOKEN = "doctor"  # noqa: S105 - the point is that nobody accepts it
@@ -157,6 +164,10 @@ class Patient:
 
     async def _migrations(self) -> str:
         async with self._reading() as session:
+            try:
+                await (await session.connection()).run_sync(require_kept)
+            except Outgrown as problem:
+                raise Ill(problem.said, problem.cure) from None
             if await is_current(session):
                 return "newest"
             revision = await find_revision(session)

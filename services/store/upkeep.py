@@ -13,7 +13,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import ColumnElement, and_, delete, false, func, inspect, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    and_,
+    delete,
+    false,
+    func,
+    inspect,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import load_only
 
@@ -44,6 +58,7 @@ from services.store.tables import (
 from services.store.types import Leased, Secret, Sends
 
 HEAD = "0001"  # the newest migration, told without Alembic
+_OF_THE_FIRST = "errands"  # a table of 0.1 alone, whose migrations had the numbers of today's
 # Slack closes a forgotten modal within a day.
 _DRAFTS_LIVE = timedelta(days=2)
 # A consent for several organisations waits ten minutes for a choice.
@@ -116,6 +131,40 @@ async def find_revision(session: Session) -> str | None:
     except DBAPIError:
         return None
     return found
+
+
+class Outgrown(Exception):
+    """Tables of an earlier version, from before the first migration that is kept."""
+
+    said = "an earlier version of paymo-xero made these tables, and they can't be migrated"
+    cure = "Start with an empty database, connect again, then run paymo-xero relink."
+
+    def __init__(self) -> None:
+        """Say so, and what to do."""
+        super().__init__(f"{self.said[0].upper()}{self.said[1:]}. {self.cure}")
+
+
+def require_kept(connection: SyncConnection) -> None:
+    """Raise `Outgrown` for tables that no migration of ours leads to, whatever their number."""
+    seen = inspect(connection)
+    if seen.has_table(_OF_THE_FIRST):
+        raise Outgrown
+    if not seen.has_table("alembic_version"):
+        return
+    if connection.scalar(text("SELECT version_num FROM alembic_version")) == HEAD:
+        there = seen.get_multi_columns(filter_names=list(Base.metadata.tables))
+        by_name = {name: columns for (_, name), columns in there.items()}
+        if not all(
+            _fits(each, by_name.get(name, [])) for name, each in Base.metadata.tables.items()
+        ):
+            raise Outgrown
+
+
+def _fits(table: Table, there: Sequence[ReflectedColumn]) -> bool:
+    """Say whether rows can be read and added: nothing is missing, nothing else must be given."""
+    given = {each["name"] for each in there if each["nullable"] or each["default"] is not None}
+    ours, every = set(table.columns.keys()), {each["name"] for each in there}
+    return ours <= every <= ours | given
 
 
 async def is_current(session: Session) -> bool:

@@ -90,6 +90,27 @@ async def test_a_database_of_a_later_version_is_refused_in_one_line(
     assert unmigrated.err == "The database isn't at this version. Run paymo-xero migrate.\n"
 
 
+@pytest.mark.parametrize("number", ["0001", "0002"])
+async def test_a_database_of_the_first_version_is_refused_in_one_line(
+    tmp_path: Path, sqlite_url: str, number: str
+) -> None:
+    """Its migrations had the numbers of today's, and it lacks most of the tables."""
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite+aiosqlite:///")) as connection:
+        connection.execute("ALTER TABLE tasks RENAME TO errands")
+        connection.execute("UPDATE alembic_version SET version_num = ?", (number,))
+    connection.close()
+
+    settings = {**NEEDED, "DATABASE_URL": sqlite_url}
+    commands = ["serve", "serve --no-migrate", "migrate", "sync --once"]
+    ended = [await run(tmp_path, *each.split(), **settings) for each in commands]
+    found = await run(tmp_path, "doctor", **settings, **NOBODY)
+
+    said = "n earlier version of paymo-xero made these tables, and they can't be migrated. Start"
+    assert [(each.status, len(each.err.splitlines())) for each in ended] == [(1, 1)] * 4
+    assert all(each.err.startswith(f"A{said}") for each in ended)
+    assert f"FAIL  migrations: a{said}" in found.out
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from services.store.engine import connect, create_engine
 from services.store.sqlite import teach_sqlite
+from services.store.upkeep import require_kept
 
 _HERE = Path(__file__).parent
 _LOCK = 7_296_301  # any number that nothing else in the database locks
@@ -51,9 +52,14 @@ def newest() -> str:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database to a revision. Raises `CannotOpen` or `FromLater`."""
+    """Bring the database to a revision. Raises `CannotOpen`, `FromLater` or `Outgrown`."""
+
+    def act(made: Config) -> None:
+        require_kept(made.attributes["connection"])
+        command.upgrade(made, revision)
+
     try:
-        asyncio.run(_run(url, lambda made: command.upgrade(made, revision)))
+        asyncio.run(_run(url, act))
     except CommandError as error:
         raise FromLater from error
 

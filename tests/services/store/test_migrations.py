@@ -5,7 +5,8 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from sqlalchemy import Connection, inspect
+import pytest
+from sqlalchemy import Connection, inspect, text
 
 from services.store import migrations, upkeep
 from services.store.engine import Database
@@ -20,6 +21,20 @@ async def revision_of(url: str) -> tuple[str | None, bool]:
         is_current = await upkeep.is_current(session)
     await database.close()
     return found, is_current
+
+
+async def are_kept(url: str, change: str = "SELECT 1") -> bool:
+    """Say whether the tables are taken for ours after a change, which is undone."""
+    database = open_database(url)
+    try:
+        async with database.engine.connect() as connection:
+            await connection.execute(text(change))
+            await connection.run_sync(upkeep.require_kept)
+    except upkeep.Outgrown:
+        return False
+    finally:
+        await database.close()
+    return True
 
 
 async def tables_of(database: Database) -> set[str]:
@@ -56,6 +71,24 @@ def test_a_file_that_was_never_migrated_is_not_current(sqlite_url: str) -> None:
     fresh = sqlite_url.replace("app.db", "fresh.db")
 
     assert asyncio.run(revision_of(fresh)) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("change", "is_kept"),
+    [
+        ("CREATE TABLE errands (id INTEGER)", False),
+        ("DROP TABLE people", False),
+        ("ALTER TABLE people RENAME COLUMN user_id TO member_id", False),
+        ("ALTER TABLE people ADD COLUMN more INTEGER NOT NULL DEFAULT 0", True),
+        ("ALTER TABLE people ADD COLUMN more INTEGER", True),
+        ("UPDATE alembic_version SET version_num = '9999'", True),
+    ],
+)
+async def test_tables_of_another_start_are_refused_whatever_their_number(
+    database_url: str, change: str, *, is_kept: bool
+) -> None:
+    assert await are_kept(database_url)
+    assert await are_kept(database_url, change) is is_kept
 
 
 def test_servers_that_start_together_migrate_once(database_url: str) -> None:
