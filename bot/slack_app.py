@@ -40,7 +40,16 @@ from bot.telemetry import KINDS, Metrics
 from bot.work import Nudge, Tasks
 from handlers import names, reply
 from handlers.blocks import Block, modal, paragraphs
-from handlers.routing import FAREWELLS, Body, Handler, Router, SlackRequest, labels_of, lacking
+from handlers.routing import (
+    FAREWELLS,
+    Body,
+    Handler,
+    Router,
+    SlackRequest,
+    labels_of,
+    lacking,
+    workspace_in,
+)
 from handlers.slack import best_effort, code_of
 from services.jobs.runner import Work
 from services.model.jobs import Job
@@ -342,7 +351,7 @@ def _person_in(body: Body, context: AsyncBoltContext) -> Person:
     name, workspace = labels_of(body)
     return Person(
         enterprise_id=_id(context.enterprise_id),
-        team_id=_id(context.team_id),
+        team_id=_id(workspace_in(body, context.team_id)),
         user_id=_id(context.user_id),
         channel_id=_id(context.channel_id),
         name=name,

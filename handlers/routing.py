@@ -290,6 +290,21 @@ def labels_of(body: Body) -> tuple[str, str]:
     return str(name or ""), str(workspace or "")
 
 
+def workspace_in(body: Body, named: str | None) -> str:
+    """Return the workspace; installed org-wide, Slack often names the organisation in its place.
+
+    The organisation is what takes such an app away.
+    """
+    if str(named).startswith("T") or _object(body, "event").get("type") in FAREWELLS:
+        return named or ""
+    beside = (
+        _object(body, "team").get("id"),
+        body.get("team_id"),
+        _object(body, "user").get("team_id"),
+    )
+    return next((str(each) for each in beside if str(each).startswith("T")), named or "")
+
+
 def is_outsider(body: Body) -> bool:
     """Say whether this act comes from another company, through a shared channel.
 

@@ -53,7 +53,11 @@ async def bench(handler: Handler, **names: Any) -> AsyncIterator[Bench]:
     async with aiohttp.ClientSession() as session:
         web = SlackWeb(f"{served.url}/api/", session)
         door = SlackDoor(
-            router=Router(commands={"/paymo-xero": handler}, events={"app_uninstalled": handler}),
+            router=Router(
+                commands={"/paymo-xero": handler},
+                events={"app_uninstalled": handler, "app_home_opened": handler},
+                submissions={"form": handler},
+            ),
             web=web,
             bots=OneBot(slack.team.bot_token, web),
             forget=forget,
@@ -83,6 +87,56 @@ async def test_the_answer_leaves_while_the_handler_goes_on() -> None:
         go.set()
         await made.door.tasks.drain(timedelta(seconds=5))
         assert ended.is_set()
+
+
+ORG = {"enterprise_id": "E1", "is_enterprise_install": True}
+
+
+def org_event(kind: str, team_id: str | None = "T1") -> dict[str, Any]:
+    event = {"type": kind, "user": "W1", "tab": "home", "channel": "D1"}
+    authorizations = [{**ORG, "team_id": None, "user_id": "UBOT"}]
+    return {"type": "event_callback", "team_id": team_id, "event": event} | {
+        "enterprise_id": "E1",
+        "authorizations": authorizations,
+    }
+
+
+def org_form(team: dict[str, str] | None) -> dict[str, Any]:
+    return {
+        "type": "view_submission",
+        "team": team,
+        "enterprise": {"id": "E1"},
+        "user": {"id": "W1", "team_id": "T1"},
+        "trigger_id": "1.2",
+        "view": {"type": "modal", "callback_id": "form", "app_installed_team_id": "E1"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "team_id"),
+    [
+        (org_event("app_home_opened"), "T1"),
+        (org_event("app_home_opened", None), ""),
+        (org_event("app_uninstalled"), ""),
+        (org_form({"id": "T1", "enterprise_id": "E1"}), "T1"),
+        (org_form(None), "T1"),
+    ],
+)
+async def test_of_an_organisations_installation_the_workspace_is_found(
+    body: dict[str, Any], team_id: str
+) -> None:
+    """A command names it; Home and forms have to find the same connections."""
+    met: list[tuple[str, str, str]] = []
+
+    async def handler(request: SlackRequest) -> None:
+        met.append((request.person.enterprise_id, request.person.team_id, request.person.user_id))
+        await request.ack()
+
+    async with bench(handler) as made:
+        await made.send(body)
+        await made.door.tasks.drain(timedelta(seconds=5))
+
+    assert met == [("E1", team_id, "W1")]
 
 
 async def test_slack_is_answered_in_time_when_the_handler_is_slow() -> None:
