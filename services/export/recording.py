@@ -73,7 +73,7 @@ class ResultScreen(Protocol):
     async def show_result(self, reply_to: ReplyTarget, result: ExportResult) -> None:
         """Show the outcome in the open view, or to the person alone when it was closed.
 
-        With a `view_hash`, show it over what is known by that, or not at all.
+        With a `view_hash`, show it in the view known by that, or nowhere.
         """
 
 
@@ -194,17 +194,16 @@ class Recorder:
         if export.tries == 1:
             await self.show(connection, export)
 
-    async def show(self, connection: Connection, export: Export, *, over: str = "") -> None:
-        """Show the person who asked where their export stands; a batch speaks for all of its own.
-
-        Of an automatic export the channels are told, since nobody waits for it.
-        """
-        if export.batch_id is not None or not export.requested_by:
+    async def show(
+        self, connection: Connection, export: Export, *actions: Action, over: str = ""
+    ) -> None:
+        """Show who asked where their export stands; a batch speaks for all of its own."""
+        if export.batch_id is not None or not export.requested_by:  # nobody waits for that one
             return
         result = _result_of(export, connection, self.links)
         alike = await self._alike(connection, export, result.actions)
         reply_to = replace(ReplyTarget(**export.reply_to), view_hash=over)
-        result = replace(result, alike=alike)
+        result = replace(result, actions=actions or result.actions, alike=alike)
         await self.screen.show_result(reply_to, result)
 
     async def _alike(
@@ -216,8 +215,8 @@ class Recorder:
             return ()
         async with self.database.sessions() as session:
             refused = await exports.list_refused(session, connection)
-        others = (each for each in refused if each.id != export.id)
-        return tuple(each.number for each in others if set(each.refusals) <= set(settled))
+        alike = [each for each in refused if set(each.refusals) <= set(settled)]
+        return tuple(each.number for each in alike if each.id != export.id)
 
     async def _tell_exported(
         self, session: Session, connection: Connection, done: Sequence[Export]
@@ -294,15 +293,14 @@ class Recorder:
         since = connection.auto_export_since
         if not connection.auto_export or since is None:
             return
-        numbers = await worklists.list_failed_run(session, connection)
-        if not numbers:
+        if not (numbers := await worklists.list_failed_run(session, connection)):
             return
         await approvals.stop_automatic(session, connection, _STOPPED, "", self.now())
         facts = {"numbers": numbers, "owner": connection.owner_id}
         notification = notices.Notification(
-            kind=NoticeKind.AUTO_EXPORT_PAUSED,
-            source=f"auto_paused:{connection.id}:{since:%Y%m%d%H%M%S}",
-            facts=connections.common_facts(connection) | facts,
+            NoticeKind.AUTO_EXPORT_PAUSED,
+            f"auto_paused:{connection.id}:{since:%Y%m%d%H%M%S}",
+            connections.common_facts(connection) | facts,
             also=[connection.owner_id],
         )
         await notices.enqueue(session, connection, notification, self.now())

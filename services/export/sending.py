@@ -237,7 +237,7 @@ class ExportStep(Step[Export]):
         connection = await connections.get(session, export.connection_id)
         show = partial(self.recorder.show, connection, export)
         if isinstance(problem, NotConnected):
-            turn.then(partial(show, actions=(Action.RECONNECT,)))
+            turn.then(partial(show, Action.RECONNECT))
             return {"reason": wait.why}
         is_long = isinstance(problem, ServiceError) and wait.until - self.now() >= _LONG
         if is_long and export.tries == 1:

@@ -251,6 +251,11 @@ def currency_code(paymo_code: str) -> str:
     return code
 
 
+def is_currency(code: str) -> bool:
+    """Say whether this is the ISO code of a currency that invoices may have."""
+    return code in _KNOWN
+
+
 def decimals_of(currency: str) -> int:
     """How many decimals a currency has, two if it is unknown."""
     currency = _PAYMO_CODES.get(currency, currency)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from services import compare
+from services import compare, money
 from services.clients.paymo import Company, Invoice, PaymoClient, PaymoClients
 from services.clients.xero import XeroClient, XeroClients
 from services.errors import Lost, NotConnected, NotFound, ServiceError, StillUnderWay
@@ -176,7 +176,8 @@ class ExportedInvoice:
     def why_other_currency(self, invoice: Invoice) -> str:
         """Say that Xero's amounts are in another currency than Paymo's by now, or ""."""
         changed = compare.compared_of(self.export).changed if self.export.drift else None
-        in_xero = (changed.currency if changed is not None else "") or self.export.currency
+        stated = changed.currency if changed is not None else ""
+        in_xero = stated if money.is_currency(stated) else self.export.currency
         in_paymo = compare.code_of(invoice.currency)
         if in_paymo == in_xero:
             return ""
