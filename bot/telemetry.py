@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TextIO
 
 import httpx
@@ -190,6 +191,7 @@ class Metrics:
     def __init__(self) -> None:
         """Make every metric in this registry."""
         registry = self.registry = CollectorRegistry()
+        counter = partial(Counter, registry=registry)
         self.acks = Histogram(
             "slack_ack_seconds",
             "From Slack's request to our answer, by kind of request.",
@@ -197,26 +199,17 @@ class Metrics:
             registry=registry,
             buckets=_SOON,
         )
-        self.handler_bugs = Counter(
-            "slack_handler_bugs", "Handlers that failed.", ["kind"], registry=registry
-        )
+        self.handler_bugs = counter("slack_handler_bugs", "Handlers that failed.", ["kind"])
         self.jobs = Histogram(
             "job_seconds", "How long steps of work take.", ["job"], registry=registry
         )
-        self.job_bugs = Counter(
-            "job_bugs", "Jobs that failed by a bug.", ["job"], registry=registry
+        self.job_bugs = counter("job_bugs", "Jobs that failed by a bug.", ["job"])
+        self.requests = counter("remote_requests", "Requests to Xero and Paymo.", ["system"])
+        self.answers = counter(
+            "remote_answers", "Answers of Xero and Paymo, by status.", ["system", "status"]
         )
-        self.answers = Counter(
-            "remote_answers",
-            "Answers of Xero and Paymo, by status.",
-            ["system", "status"],
-            registry=registry,
-        )
-        self.webhooks = Counter(
-            "webhooks",
-            "Webhooks that came in, by what we answered.",
-            ["system", "status"],
-            registry=registry,
+        self.webhooks = counter(
+            "webhooks", "Webhooks that came in, by what we answered.", ["system", "status"]
         )
         self.beat = Gauge("clock_beat_seconds", "When the clock last ticked.", registry=registry)
         self.exports = Gauge(
@@ -271,9 +264,13 @@ class Metrics:
         self.job_bugs.labels(job.value).inc()
 
     def watch(self, system: str, http: httpx.AsyncClient) -> None:
-        """Count the answers of a remote system."""
+        """Count what a remote system is asked, and its answers."""
+        self.answers.labels(system, httpx.codes.OK)  # an alert divides by the requests
 
-        async def count(response: httpx.Response) -> None:
+        async def count_request(_request: httpx.Request) -> None:
+            self.requests.labels(system).inc()
+
+        async def count_answer(response: httpx.Response) -> None:
             self.answers.labels(system, response.status_code).inc()
 
-        http.event_hooks = {**http.event_hooks, "response": [count]}
+        http.event_hooks = {"request": [count_request], "response": [count_answer]}

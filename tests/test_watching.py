@@ -5,10 +5,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 import yaml
+from aiohttp import web
 
 from bot.telemetry import Metrics
+from sandbox.serving import Served
 from services.model.jobs import Job
 from tests.bot.program import ROOT
 from tests.test_deploying import judged
@@ -85,6 +88,22 @@ def test_even_the_first_bug_raises_its_alert() -> None:
     assert " + " not in asked
     before = {each.labels["job"] for each in families["job_bugs"] if "job" in each.labels}
     assert before == {each.value for each in Job}
+
+
+async def test_what_stays_unanswered_counts_against_a_remote_system_from_the_start() -> None:
+    """With no answer at all there would be nothing to compare."""
+    metrics, served = Metrics(), await Served.start(web.Application())
+    async with httpx.AsyncClient(trust_env=False) as client:
+        metrics.watch("xero", client)
+        await client.get(served.url)
+        await served.stop()
+        with pytest.raises(httpx.ConnectError):
+            await client.get(served.url)
+    shown = metrics.registry.get_sample_value
+
+    assert shown("remote_requests_total", {"system": "xero"}) == 2
+    assert shown("remote_answers_total", {"system": "xero", "status": "404"}) == 1
+    assert shown("remote_answers_total", {"system": "xero", "status": "200"}) == 0
 
 
 def test_every_alert_says_what_happened_and_what_to_do() -> None:
