@@ -167,6 +167,7 @@ class _Following(ExportedInvoice):
         try:
             return await self.run.paymo.invoice_with_time(self.export.paymo_invoice_id)
         except NotFound:
+            await self.run.require_sight()
             return None
 
     def _is_kept_as_void(self, status: str) -> bool:

@@ -138,12 +138,8 @@ class _Watched(ExportedInvoice):
             await lifecycle.mark_checked(session, self.export, run.now())
             rows = await payments.list_of(session, [self.export.id])
         try:
-            invoice = await run.paymo.invoice(self.export.paymo_invoice_id)
-            deleted = await self._deleted(rows, invoice)
-        except NotFound:
-            # The key may open another company by now than the one it was exported from.
-            if (await run.paymo.company()).id == run.connection.paymo_company_id:
-                await self._note_gone()
+            invoice = await self.in_paymo()
+            deleted = await self._deleted(rows, invoice) if invoice is not None else ()
         except Rejected as refusal:
             # What is the matter with one invoice must not keep all others waiting.
             run.problems.append(f"Invoice {self.export.number} can't be compared: {refusal}")
@@ -152,6 +148,11 @@ class _Watched(ExportedInvoice):
                 await exports.uncheck(session, [self.export.id])
             raise
         else:
+            if invoice is None:
+                # The key may open another company by now than the one it was exported from.
+                if (await run.paymo.company()).id == run.connection.paymo_company_id:
+                    await self._note_gone()
+                return
             await self._note_removed(deleted)
             seen = await self._with_paymo(compare.compared_of(self.export), invoice)
             async with run.database.sessions.begin() as session:

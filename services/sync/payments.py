@@ -180,9 +180,11 @@ class Copying(ExportedInvoice):
         if copy_id is not None:
             self._require_patience()
             await self._leave()
-            # Somebody may have been faster; what counts is that it is not there.
-            with contextlib.suppress(NotFound), leases.answered(self.payment):
-                await self.run.paymo.delete_payment(copy_id)
+            try:
+                with leases.answered(self.payment):
+                    await self.run.paymo.delete_payment(copy_id)
+            except NotFound:  # somebody may have been faster; what counts is that it is not there
+                await self.run.require_sight()
         was_there = copy_id is not None or self.payment.paymo_payment_id is not None
         comes_again = await self._comes_again()
         leases.settle(self.payment)
@@ -205,9 +207,8 @@ class Copying(ExportedInvoice):
         known_id = self.payment.paymo_payment_id
         if known_id is not None and self.payment.sent_at is None:
             return known_id
-        try:
-            invoice = await self.run.paymo.invoice(self.export.paymo_invoice_id)
-        except NotFound:
+        invoice = await self.in_paymo()
+        if invoice is None:
             return None
         if known_id is not None:
             return known_id if any(each.id == known_id for each in invoice.payments) else None
@@ -255,9 +256,8 @@ class Copying(ExportedInvoice):
         if self._is_only_told() and self.payment.sent_at is None:
             await self._park(gone=False)
             return
-        try:
-            invoice = await self.run.paymo.invoice(self.export.paymo_invoice_id)
-        except NotFound:
+        invoice = await self.in_paymo()
+        if invoice is None:
             await self._park(gone=True)
             return
         known = _find_copy(invoice, self.payment)

@@ -10,14 +10,22 @@ from typing import Any, Protocol
 from services import compare, money
 from services.clients.paymo import Company, Invoice, PaymoClient, PaymoClients
 from services.clients.xero import XeroClient, XeroClients
-from services.errors import Lost, NotConnected, NotFound, ServiceError, StillUnderWay
+from services.errors import (
+    Lost,
+    NotConnected,
+    NotFound,
+    Rejected,
+    ServiceError,
+    StillUnderWay,
+    Unavailable,
+)
 from services.jobs.policy import Wait
 from services.jobs.runner import Runner, Step, Turn
 from services.model import days
 from services.model.invoice import Links, PaymentState
 from services.model.notice import NoticeKind
 from services.model.people import ReplyTarget
-from services.store import audit, connections, leases, notices, payments, settled
+from services.store import audit, connections, exports, leases, notices, payments, settled
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.notices import Notification
@@ -25,6 +33,7 @@ from services.store.settled import PAYMENTS, Settled, settle
 from services.store.tables import Connection, Export, Payment, Schedule
 
 MOST_AT_ONCE = 3  # are followed without asking a person
+_GLANCED = 100  # invoices, in one list of Paymo's
 _MOST_NUMBERS = 10
 _BURST = 10  # more than these at once are also told in one line
 _RECEIVED: dict[str, Any] = {"changed_from": "", "short_by": "", "gone": False, "asked": ""}
@@ -96,6 +105,27 @@ class SweepRun:
         """Calls to the company."""
         return self.paymos.client(self.connection.paymo_api_key)
 
+    async def require_sight(self) -> None:
+        """Raise `Unavailable` where Paymo shows none of many invoices: then one isn't gone.
+
+        Whoever has the API key may see them no longer; so would a person who deleted all of them.
+        """
+        async with self.database.sessions() as session:
+            new = await exports.list_unchecked(session, self.connection, _GLANCED)
+            old = await exports.list_longest_checked(session, self.connection, _GLANCED - len(new))
+        ids = [each.paymo_invoice_id for each in (*new, *old)]
+        if len(ids) <= MOST_AT_ONCE:
+            return
+        try:
+            shown = await self.paymo.glance(ids)
+        except (Rejected, Unavailable):
+            return  # a list that can't be had says nothing
+        if not shown:
+            raise Unavailable(
+                "Paymo shows none of the exported invoices any more. Check that whoever has its "
+                "API key may still see them there."
+            )
+
     @property
     def today(self) -> date:
         """Today's date in the organisation's time zone."""
@@ -163,6 +193,14 @@ class ExportedInvoice:
 
     run: SweepRun
     export: Export
+
+    async def in_paymo(self) -> Invoice | None:
+        """Return the invoice as Paymo has it; None where it is gone. Raises `Unavailable`."""
+        try:
+            return await self.run.paymo.invoice(self.export.paymo_invoice_id)
+        except NotFound:
+            await self.run.require_sight()
+            return None
 
     async def require_room(self, missing: Decimal) -> None:
         """Raise `StillUnderWay` if room is missing and another payment is to go from Paymo."""

@@ -286,3 +286,35 @@ async def test_what_is_paid_in_another_currency_than_paymos_invoice_asks_a_perso
     await bridge.sync.bring_back(ANNA, row.id)
     await bridge.run()
     assert [paid(bridge, each) for each in numbers] == [[PART] for _ in numbers]
+
+
+async def test_none_is_gone_where_paymo_shows_no_invoice_at_all(bridge: Bridge) -> None:
+    """Whoever has the API key sees them no longer; once they do again, everything follows."""
+    company_of(bridge)
+    pay(bridge, PART, "INV-1")
+    await bridge.look()
+    (first,) = bridge.xero.books.payments
+    for path, fault in (
+        ("/invoices$", {"status": 200, "body": '{"invoices": []}'}),
+        (r"/invoices/\d+$", {"status": 404}),
+        (r"/invoicepayments", {"status": 404}),
+    ):
+        bridge.paymo.faults.add(path=path, times=999, **fault)
+    before = len(await bridge.notices())
+    bridge.xero.books.remove_payment(first)
+    pay(bridge, PART, "INV-2", "INV-4")
+    bridge.xero.books.void(in_xero(bridge, "INV-3").invoice_id)
+    for _ in range(4):
+        await bridge.look()
+    told = [kind for kind, _ in (await bridge.notices())[before:]]
+    assert set(told) <= {"payment_received"}  # that it waits
+    assert "Paymo shows none of the exported invoices" in (await bridge.schedule(Job.SWEEP)).problem
+
+    bridge.paymo.faults.clear()
+    for _ in range(3):
+        await bridge.wait(hours=1)
+    assert [paid(bridge, each) for each in NUMBERS[:4]] == [[], [PART], [], [PART]]
+    assert in_paymo(bridge, "INV-3").status == "void"
+    told = [kind for kind, facts in (await bridge.notices())[before:] if not facts.get("waits")]
+    received = ["payment_received"] * 2
+    assert sorted(told) == ["invoice_voided", *received, "payment_removed"]
