@@ -114,11 +114,7 @@ def _facts(connection: Connection) -> dict[str, object]:
 
 
 async def answer(
-    session: Session,
-    connection: Connection,
-    request: AccessRequest,
-    given: str,
-    now: datetime,
+    session: Session, connection: Connection, request: AccessRequest, given: str, now: datetime
 ) -> bool:
     """Answer a request and tell who asked; of two answers, the first counts."""
     if not await session.write(

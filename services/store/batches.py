@@ -25,10 +25,7 @@ async def find(session: Session, batch_id: int) -> Batch | None:
 
 
 async def list_candidates(
-    session: Session,
-    connection: Connection,
-    statuses: Collection[str],
-    since: date | None = None,
+    session: Session, connection: Connection, statuses: Collection[str], since: date | None = None
 ) -> Sequence[int]:
     """Return the Paymo ids of invoices in these states to export, oldest first.
 

@@ -230,10 +230,7 @@ async def _hold(
 
 
 async def _write(
-    session: Session,
-    row: Base | Leased,
-    as_read: ColumnElement[bool],
-    values: Mapping[str, Any],
+    session: Session, row: Base | Leased, as_read: ColumnElement[bool], values: Mapping[str, Any]
 ) -> Mapping[Any, Any] | None:
     """Return what the database has written, or None where it wrote nothing."""
     table = type(row)

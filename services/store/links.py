@@ -90,11 +90,7 @@ async def move(session: Session, connection_id: int, to_id: int) -> None:
 
 
 async def forget(
-    session: Session,
-    connection_id: int,
-    *,
-    user_id: str = "",
-    purposes: Collection[str] = (),
+    session: Session, connection_id: int, *, user_id: str = "", purposes: Collection[str] = ()
 ) -> None:
     """Make the links of a connection useless: all, or one person's, or those of some purposes."""
     where = [OneTimeLink.connection_id == connection_id]

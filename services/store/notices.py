@@ -58,10 +58,7 @@ async def enqueue(
 
 
 async def enqueue_all(
-    session: Session,
-    connection: Connection,
-    notifications: Sequence[Notification],
-    now: datetime,
+    session: Session, connection: Connection, notifications: Sequence[Notification], now: datetime
 ) -> int:
     """Queue several of one kind, as `enqueue` queues one; needs at least one."""
     kind, heard = notifications[0].kind, await list_subscriptions(session, connection.id)
@@ -183,10 +180,7 @@ async def lacks_card(session: Session, notice: Notice, export: Export) -> bool:
 
 
 async def put_card(
-    session: Session,
-    key: tuple[int, str],
-    spot: tuple[str, str],
-    again_at: datetime | None = None,
+    session: Session, key: tuple[int, str], spot: tuple[str, str], again_at: datetime | None = None
 ) -> None:
     """Remember the message that shows an invoice in a channel, or to a person.
 

@@ -55,10 +55,7 @@ def the_one(typed: str, found: Sequence[Fitting]) -> str:
 
 
 async def each_meant(
-    session: Session,
-    connection: Connection,
-    typed: Sequence[str],
-    person: Person | None = None,
+    session: Session, connection: Connection, typed: Sequence[str], person: Person | None = None
 ) -> dict[str, tuple[Fitting, ...]]:
     """Return which numbers each of these may mean, by a few statements for all of them."""
     there = await _existing(session, connection, typed)

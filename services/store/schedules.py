@@ -128,12 +128,7 @@ async def _change(
 
 
 async def conclude(
-    session: Session,
-    schedule: Schedule,
-    due_at: datetime,
-    *,
-    problem: str,
-    is_held: bool,
+    session: Session, schedule: Schedule, due_at: datetime, *, problem: str, is_held: bool
 ) -> bool:
     """Have a job done again at `due_at`, unless a hint asks for it sooner.
 

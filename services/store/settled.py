@@ -284,11 +284,7 @@ async def list_missed(session: Session, batch_id: int) -> Sequence[str]:
 
 
 async def follow(
-    session: Session,
-    connection: Connection,
-    news: News,
-    about: Sequence[Export],
-    now: datetime,
+    session: Session, connection: Connection, news: News, about: Sequence[Export], now: datetime
 ) -> None:
     """Settle what this news ends: a failure by the export, a break by the new connection."""
     if news.kind not in _ENDS:
