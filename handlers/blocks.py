@@ -41,7 +41,7 @@ def render(sentence: str) -> str:
 
 
 def render_line(sentence: str) -> str:
-    """Write a service's sentence in mrkdwn, on one line."""
+    """Write it likewise, on one line."""
     return render(" ".join(sentence.split())) or _BLANK
 
 
@@ -84,9 +84,11 @@ def _isolated(text: str) -> str:
     return f"{_ISOLATE}{text}{_ENDED}" if _FROM_RIGHT.search(text) else text
 
 
-def amount(value: Decimal, currency: str, country: str) -> str:
-    """Write an amount as people of the organisation's country do; its currency is outside text."""
-    return escape(money.format_amount(value, currency, country))
+def amount(value: Decimal | str | None, currency: str, country: str) -> str:
+    """Write an amount as people of the organisation's country do, or a dash where there is none."""
+    if value is None or value == "":
+        return _BLANK
+    return escape(money.format_amount(Decimal(value), currency, country))
 
 
 def day(on: date, country: str = "") -> str:
@@ -138,10 +140,7 @@ def section(text: str, *, accessory: Block | None = None) -> Block:
 
 
 def alert(text: str, level: str) -> Block:
-    """Return a verdict in a coloured box, which Slack draws in modals alone.
-
-    `level` is "success", "warning" or "error".
-    """
+    """Return a verdict in a box of modals: `level` is "success", "warning" or "error"."""
     return {"type": "alert", "level": level, "text": mrkdwn(text, LONGEST_ALERT)}
 
 
@@ -182,11 +181,6 @@ def context(*texts: str) -> Block:
 def small_print(*texts: str) -> list[Block]:
     """Return small print where there is any."""
     return [context(*texts)] if any(texts) else []
-
-
-def header(text: str) -> Block:
-    """Return a heading."""
-    return {"type": "header", "text": plain(text, 150)}
 
 
 def divider() -> Block:
@@ -355,8 +349,9 @@ def date_field(name: str, label: str, chosen: date | None, hint: str) -> Block:
 
 
 def home(blocks: Sequence[Block]) -> Block:
-    """Return the Home tab."""
-    return {"type": "home", "blocks": list(blocks[:MOST])}
+    """Return the Home tab, under the app's name."""
+    head = {"type": "header", "text": plain("paymo-xero", 150)}
+    return {"type": "home", "blocks": [head, *blocks[: MOST - 1]]}
 
 
 def modal(

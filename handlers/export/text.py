@@ -190,8 +190,6 @@ def _left_out(result: ExportResult) -> str:
 
 def amount_of(amount: Decimal | None, invoice: ExportResult | InvoicePicture) -> str:
     """Write an amount of the invoice's currency, or a dash where there is none."""
-    if amount is None:
-        return "–"
     return blocks.amount(amount, invoice.currency, invoice.country)
 
 

@@ -84,7 +84,7 @@ def status_blocks(found: Sequence[Overview]) -> list[Block]:
 
 def home_view(found: Sequence[Overview], work: Sequence[WorkList], ended: str, site: str) -> Block:
     """Draw the Home tab: what to do about each connection; of many about the first of these."""
-    drawn = [blocks.header("paymo-xero")]
+    drawn: list[Block] = []
     if not found:
         said = ENDED.format(blocks.one_line(ended)) if ended else f"{WHAT_IT_IS}\n{NOT_CONNECTED}"
         drawn += [blocks.section(said), *blocks.actions([_connect("Connect"), _HELP])]
@@ -113,7 +113,7 @@ def _urgency(overview: Overview) -> tuple[int, int]:
 
 def hidden_view(refusal: NotAllowed, site: str) -> Block:
     """Draw the Home tab of somebody without a role."""
-    drawn = [blocks.header("paymo-xero"), blocks.section(WHAT_IT_IS)]
+    drawn = [blocks.section(WHAT_IT_IS)]
     said, *ways_on = reply.refusal_blocks(refusal)
     row = [*(each for way in ways_on for each in way["elements"]), _HELP]
     drawn += [said, *blocks.actions(row, about=refusal.connection_id)]

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from datetime import date, datetime
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -110,10 +109,7 @@ def _fact(name: str, facts: Facts) -> str:
 
 def amount(facts: Facts, name: str) -> str:
     """Write an amount of the facts with its currency."""
-    value = facts.get(name)
-    if not value:
-        return "–"
-    return blocks.amount(Decimal(value), facts["currency"], facts["country"])
+    return blocks.amount(facts.get(name), facts["currency"], facts["country"])
 
 
 def _day(facts: Facts, name: str) -> str:

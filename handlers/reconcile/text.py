@@ -177,12 +177,7 @@ def _sum_line(name: str, group: Facts, what: str, country: str) -> str:
 
 def sums_text(sums: dict[str, str], country: str) -> str:
     """Write amounts of several currencies."""
-    return listed([amount_of(each, name, country) for name, each in sums.items()])
-
-
-def amount_of(amount: str, currency: str, country: str) -> str:
-    """Write an amount of a digest."""
-    return blocks.amount(Decimal(amount), currency, country)
+    return listed([blocks.amount(each, name, country) for name, each in sums.items()])
 
 
 def _overdue(facts: Facts) -> list[str]:
@@ -192,7 +187,7 @@ def _overdue(facts: Facts) -> list[str]:
         return ["*Overdue:* nothing"]
     lines = [
         f"• {_name(each['number'])} · {_name(each['client'])} · "
-        f"{amount_of(each['amount'], each['currency'], country)} · due "
+        f"{blocks.amount(each['amount'], each['currency'], country)} · due "
         f"{day(date.fromisoformat(each['due_on']), country)}"
         for each in group["first"][:_MOST_NAMED]
     ]
@@ -250,7 +245,7 @@ def picture_lines(facts: Facts) -> list[str]:
     """Say in words what the pictures of a digest show."""
     country = facts["country"]
     owed = [
-        f"{amount_of(each, name, country)} {age}"
+        f"{blocks.amount(each, name, country)} {age}"
         for name, amounts in facts["ages"].items()
         for each, age in zip(amounts, AGES, strict=True)
         if Decimal(each)

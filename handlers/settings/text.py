@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
 
 from handlers import blocks
 from handlers.blocks import day, one_line, render
@@ -160,9 +159,7 @@ def status_name(xero_status: str) -> str:
 
 
 def _worth(facts: Body, amount: str) -> str:
-    if not amount:
-        return "–"
-    return blocks.amount(Decimal(amount), facts["currency"], facts["country"])
+    return blocks.amount(amount, facts["currency"], facts["country"])
 
 
 def _pair(facts: Body) -> str:

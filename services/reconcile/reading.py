@@ -23,7 +23,6 @@ from services.store.tables import Connection, Export
 
 _MOST_SINGLE_READS = 50
 _MOST_GONE_AT_ONCE = 3  # as many as the sync follows without asking
-# Paymo does not have these any more, as we know: it need not be asked.
 
 
 @dataclass(frozen=True, slots=True)

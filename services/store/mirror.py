@@ -33,6 +33,9 @@ _KEYS = {
     Client: "client_id",
     InvoiceHeader: "invoice_id",
 }
+IS_ITS_CLIENT = (Client.connection_id == InvoiceHeader.connection_id) & (
+    Client.client_id == InvoiceHeader.client_id
+)
 _MOST_LEFT_OUT = 200  # rows of one list that are kept by name
 _SHOWN_LEFT_OUT = 3
 
@@ -313,11 +316,7 @@ async def search_invoices(
     by_name = Client.folded_name.contains(folded_name(query), autoescape=True)
     rows = await session.execute(
         select(InvoiceHeader, func.coalesce(Client.name, ""))
-        .outerjoin(
-            Client,
-            (Client.connection_id == InvoiceHeader.connection_id)
-            & (Client.client_id == InvoiceHeader.client_id),
-        )
+        .outerjoin(Client, IS_ITS_CLIENT)
         .where(
             InvoiceHeader.connection_id == connection_id,
             or_(by_number, by_name, _is_total(query)),

@@ -167,11 +167,7 @@ async def _holding(
     held = InvoiceHeader.folded_number
     rows = await session.execute(
         select(InvoiceHeader, func.coalesce(Client.name, ""))
-        .outerjoin(
-            Client,
-            (Client.connection_id == InvoiceHeader.connection_id)
-            & (Client.client_id == InvoiceHeader.client_id),
-        )
+        .outerjoin(Client, mirror.IS_ITS_CLIENT)
         .where(
             InvoiceHeader.connection_id == connection.id,
             or_(*(held.contains(mirror.folded(each), autoescape=True) for each in parts)),

@@ -105,7 +105,7 @@ async def begin(
     at: datetime,
     reply_to: ReplyTarget | None = None,
 ) -> None:
-    """Have jobs done at `at`, as if they had never been tried; who waits for it is at `place`."""
+    """Have jobs done at `at`, as if never tried before; `reply_to` is where somebody waits."""
     await want(session, connection_ids, jobs, at)
     waits = asdict(reply_to) if reply_to is not None else None
     fresh = {"tries": 0, "problem": "", "request_id": request_at_work()}

@@ -19,7 +19,7 @@ from services.model.notice import MOST_DAYS_LATE
 from services.model.wording import some_of
 from services.store import exports, schedules
 from services.store.engine import Session
-from services.store.mirror import count_clients, folded_name, search_clients
+from services.store.mirror import IS_ITS_CLIENT, count_clients, folded_name, search_clients
 from services.store.payments import IS_LEFT
 from services.store.tables import Client, Connection, Export, InvoiceHeader, Payment, Task
 
@@ -73,13 +73,9 @@ async def list_heads(
     session: Session, connection: Connection, invoice_ids: Collection[int]
 ) -> Sequence[tuple[InvoiceHeader, Client | None]]:
     """Return the heads of these invoices, each with its client, the oldest first."""
-    is_its_client = and_(
-        Client.connection_id == InvoiceHeader.connection_id,
-        Client.client_id == InvoiceHeader.client_id,
-    )
     found = await session.execute(
         select(InvoiceHeader, Client)
-        .outerjoin(Client, is_its_client)
+        .outerjoin(Client, IS_ITS_CLIENT)
         .where(
             InvoiceHeader.connection_id == connection.id, InvoiceHeader.invoice_id.in_(invoice_ids)
         )

@@ -94,7 +94,7 @@ async def test_home_fits_and_satisfies_axe_in_every_state(
 ) -> None:
     bench.world.state.stacks.clear()
     view = SCREENS[name](samples.HOSTILE)
-    view["blocks"][0] = blocks.header(name)
+    view["blocks"][0]["text"]["text"] = name
     await bench.slack.views_publish(user_id=bench.anna.id, view=view)
     await page.reload()
     await page.get_by_role("button", name="paymo-xero", exact=True).click()
