@@ -62,9 +62,7 @@ _APOLOGY = (
     "Something went wrong on our side. Nothing is lost. Try again, and tell whoever runs "
     "paymo-xero if it happens twice."
 )
-_NO_INSTALLATION = (
-    "The app is no longer installed in this workspace. Ask an admin to install it again."
-)
+_NO_INSTALLATION = "The app isn't installed in this workspace. Ask an admin to install it."
 _PASSED = BoltResponse(status=200)
 _LONGEST_ID = 32  # characters; Slack's have eleven
 _AWAITED: "ContextVar[Departure | None]" = ContextVar("awaited", default=None)

@@ -264,7 +264,7 @@ async def test_a_token_that_slack_refuses_is_said_to_the_person() -> None:
         answer = await made.command()
 
         assert answer.status == 200
-        assert "no longer installed" in answer.body["text"]
+        assert "isn't installed in this workspace" in answer.body["text"]
 
 
 async def _until(is_true: Callable[[], bool]) -> None:
