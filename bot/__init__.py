@@ -1,6 +1,7 @@
 """The running program."""
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -14,6 +15,9 @@ for name in ("stdin", "stdout", "stderr"):
     if getattr(sys, name) is None:
         nowhere = os.open(os.devnull, os.O_RDWR)
         setattr(sys, name, os.fdopen(nowhere, "r" if name == "stdin" else "w"))
+# A terminal that isn't UTF-8 shows an arrow or a client's name escaped, and ends no command.
+if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _load_without(unwanted: str, name: str) -> None:

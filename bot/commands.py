@@ -122,7 +122,7 @@ class Commands:
     def export_data(self, workspace: str) -> None:
         """Print all data about a workspace as one JSON object."""
         found = _written_out(_run(_export_data(self.settings, workspace)))
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False).encode())  # UTF-8 everywhere
 
     def set_owner(self, workspace: str, user: str) -> None:
         """Make somebody the owner of a workspace's connections, and print which."""

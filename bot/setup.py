@@ -226,7 +226,8 @@ def _write(path: Path, text: str, mode: int) -> None:
     """Write it whole or not at all; a secret is never readable to others, even for a moment."""
     beside = path.with_name(f"{path.name}.new")
     beside.unlink(missing_ok=True)
-    with os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "w") as file:
+    number = os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+    with os.fdopen(number, "w", encoding="utf-8") as file:
         file.write(text)
     beside.replace(path)
 

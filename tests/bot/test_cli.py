@@ -4,6 +4,7 @@ import asyncio
 import re
 import sqlite3
 import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,39 @@ async def test_a_command_runs_with_its_input_and_outputs_closed(
     process = await asyncio.create_subprocess_exec("sh", "-c", shell, cwd=tmp_path, env=settings)
 
     assert await process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["init --help", "init --socket-mode --slack-app-token xapp-1", "export-data --workspace T1"],
+)
+async def test_a_command_runs_where_text_is_not_utf_8(
+    tmp_path: Path, sqlite_url: str, command: str
+) -> None:
+    """What it writes is UTF-8 all the same, and what was there stays."""
+    kept = "# Zoë → Café\n".encode()
+    (tmp_path / ".env").write_bytes(kept)
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite+aiosqlite:///")) as connection:
+        connection.execute(
+            "INSERT INTO workspaces (enterprise_id, team_id, app_id, is_installed, installed_by,"
+            " created_at) VALUES ('', 'T1', 'A1', 1, 'Zoë', '2026-01-01 00:00:00')"
+        )
+    connection.close()
+    latin = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "latin-1"}
+    latin |= {"PYTHONUTF8": "0"}
+    xero = {"XERO_CLIENT_ID": "x" if command.startswith("export") else ""}
+    settings = {**NEEDED, **latin, "DATABASE_URL": sqlite_url, **xero}
+    words = [sys.executable, "-m", "bot.cli", *command.split()]
+    process = await asyncio.create_subprocess_exec(
+        *words, cwd=tmp_path, env=environment(**settings), stdout=PIPE, stderr=PIPE
+    )
+    out, err = await process.communicate()
+
+    written = (tmp_path / ".env").read_bytes()
+    assert b"Traceback" not in err
+    assert written.startswith(kept)
+    assert (b"xapp-1" in written) is ("xapp-1" in command)
+    assert ("Zoë" in out.decode()) is command.startswith("export")
 
 
 async def test_a_workspace_is_chosen_for_one_look_only(tmp_path: Path) -> None:
