@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handlers import blocks, names, reply
-from handlers.batch.text import GONE, report_text
+from handlers.batch.text import BEGUN, GONE, report_text
 from handlers.batch.views import batch_view, first_boxes, marks_in, report_blocks
 from handlers.buttons import check_button
 from handlers.export.listeners import ExportListeners
@@ -124,7 +124,7 @@ class BatchListeners:
         except NotAccepted as refusal:
             [said] = refusal.fields.values()
             raise NotAccepted({first_boxes(request.view) or names.SELECTED: said}) from refusal
-        await request.update(batch_view(form))
+        await reply.confirm(request, batch_view(form), BEGUN)
 
     async def _marked(self, request: SlackRequest) -> int:
         """Keep what is selected on the page that is shown, and return which batch it is."""

@@ -8,6 +8,7 @@ from services.batch.table import BatchForm, BatchGroup, BatchLine, Missing
 from services.model.export import ExportState, Verdict
 from services.model.wording import counted, some_of
 
+BEGUN = "⏳ The invoices are on their way to Xero. We'll send you the report."
 GONE = "This batch is over. Type the command again."
 READING = "⏳ Reading Paymo’s invoices…"
 CUT = "See Xero and /paymo-xero status for the rest."

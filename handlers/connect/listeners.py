@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 
 from handlers import blocks, names, reply
 from handlers.blocks import Block
-from handlers.connect.text import ENDING, asked_text, connected_text, ready_lines, swept_text
+from handlers.connect.text import (
+    ENDING,
+    TOO_EARLY,
+    asked_text,
+    connected_text,
+    ready_lines,
+    swept_text,
+)
 from handlers.connect.views import (
     connect_view,
     done_view,
@@ -70,7 +77,8 @@ class ConnectListeners:
         found = await self.service.overviews(person)
         mine = [each.state for each in found if each.connection_id == note.connection_id]
         if mine != [ConnectionState.ACTIVE]:
-            await request.update(early_view(view))
+            again = blocks.button("Connect", names.CONNECT, style="primary")
+            await reply.confirm(request, early_view(view), TOO_EARLY, blocks.actions([again]))
             return
         is_told = await self._is_told(person, channel_id)
         if not is_told:

@@ -24,6 +24,7 @@ CHANNEL_MEANS = (
     "add them."
 )
 
+TOO_EARLY = "*Not finished yet.* Open the form again, and connect Paymo and Xero first."
 FIRST = "*Not finished yet.* Connect Paymo and Xero with the buttons below, then press *Finish*."
 READY = "✅ Paymo and Xero are connected. Type `/paymo-xero export` to export an invoice."
 ENDING = "⏳ Disconnecting from Xero first. Then we delete all keys and tokens here."
