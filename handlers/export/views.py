@@ -146,8 +146,7 @@ def _fields(form: ExportForm) -> list[Block]:
     status = blocks.choice(
         names.XERO_STATUS, "Status in Xero", STATUSES, form.xero_status, tells=True
     )
-    taxes = [*_tax_field(form), *_untaxed_field(form)]
-    return [contact, account, *taxes, status, *_day_fields(form)]
+    return [contact, account, *_taxes(form), status, *_day_fields(form)]
 
 
 def contact_field(chosen: Option | None, **how: Unpack[How]) -> Block:
@@ -171,35 +170,19 @@ def _day_fields(form: ExportForm) -> list[Block]:
     ]
 
 
-def _tax_field(form: ExportForm) -> list[Block]:
-    if not form.tax_options:
-        return []
-    return [
-        blocks.choice(
-            names.TAX,
-            "Tax rate in Xero",
-            form.tax_options,
-            form.tax.value if form.tax else "",
-            hint=tax_hint(form),
-            optional=True,
-            tells=True,
-        )
-    ]
-
-
-def _untaxed_field(form: ExportForm) -> list[Block]:
-    if not form.untaxed_options:
-        return []
-    return [
-        blocks.choice(
-            names.UNTAXED,
-            "Tax rate of lines without tax",
-            form.untaxed_options,
-            form.untaxed.value if form.untaxed else "",
-            hint=untaxed_hint(form),
-            tells=True,
-        )
-    ]
+def _taxes(form: ExportForm) -> list[Block]:
+    """Ask for the tax rates that nothing else says."""
+    drawn: list[Block] = []
+    if form.tax_options:
+        rows, chosen = form.tax_options, form.tax.value if form.tax else ""
+        how = How(hint=tax_hint(form), optional=True, tells=True)
+        drawn.append(blocks.choice(names.TAX, "Tax rate in Xero", rows, chosen, **how))
+    if form.untaxed_options:
+        rows, chosen = form.untaxed_options, form.untaxed.value if form.untaxed else ""
+        how = How(hint=untaxed_hint(form), tells=True)
+        label = "Tax rate of lines without tax"
+        drawn.append(blocks.choice(names.UNTAXED, label, rows, chosen, **how))
+    return drawn
 
 
 def _needs(form: ExportForm) -> list[Block]:

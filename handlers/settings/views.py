@@ -69,13 +69,8 @@ def _auto_export(form: SettingsForm) -> Block:
         missing = too_early(form.clean, form.needed)
         said = blocks.section(f"*Export automatically*\n{missing}")
         return said | {"block_id": names.AUTO_EXPORT}
-    return blocks.choice(
-        names.AUTO_EXPORT,
-        "Export automatically",
-        AUTO,
-        form.auto_export,
-        hint=AUTO_HINT,
-    )
+    label = "Export automatically"
+    return blocks.choice(names.AUTO_EXPORT, label, AUTO, form.auto_export, hint=AUTO_HINT)
 
 
 def _untaxed(form: SettingsForm) -> list[Block]:
