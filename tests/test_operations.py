@@ -23,6 +23,7 @@ from tests.test_docs import PAGES, ROOT, in_words, read, section
 from tests.test_watching import alerts
 
 _TYPED = re.compile(r"(?<![/\w.-])paymo-xero ((?:[a-z]+-?)+(?: [^`\n]*)?)")
+PAGE = "docs/operations.md"
 _SPAN = re.compile(r"`([^`]+)`|^ {4}(\S.*)$", re.MULTILINE)
 _SCALE = {"a": 1, "an": 1, "half an": 0.5, "two": 2, "three": 3, "four": 4, "": 4}
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
@@ -30,12 +31,12 @@ _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
 
 def page() -> str:
     """The page, each paragraph on one line."""
-    return re.sub(r"(?<=\S)\n(?=[^\s|#-])", " ", read("docs/operations.md"))
+    return re.sub(r"(?<=\S)\n(?=[^\s|#-])", " ", read(PAGE))
 
 
 def rows(heading: str) -> Iterator[list[str]]:
     """Yield the rows of a section's table, without its head."""
-    for line in section(read("docs/operations.md"), heading).splitlines():
+    for line in section(read(PAGE), heading).splitlines():
         if line.startswith("| `"):
             yield [cell.strip() for cell in line.strip("|").split(" |")]
 
@@ -62,7 +63,7 @@ def test_every_command_is_on_some_page() -> None:
 
 
 def test_the_doctors_names_and_its_example_are_those_of_the_program() -> None:
-    told = section(read("docs/operations.md"), "Doctor")
+    told = section(read(PAGE), "Doctor")
     nothing = cast(Any, None)
     names = [name.lower() for name in Patient(nothing, nothing, nothing, nothing).checks()]
     listed = told.split("The names are ", 1)[1].split(", and those of", 1)[0]
@@ -131,7 +132,7 @@ def test_what_the_page_has_people_set_up_is_what_the_program_uses() -> None:
 
 def test_commands_run_beside_the_program_as_its_own_user_and_with_its_settings() -> None:
     """A file of root's in its folder would lock the program out."""
-    told = section(read("docs/operations.md"), "Start on an empty machine")
+    told = section(read(PAGE), "Start on an empty machine")
     [words] = re.findall(r"^ {4}systemd-run (.+?)\n\n", f"{told}\n\n", re.MULTILINE | re.DOTALL)
     given = dict(each.split("=", 1) for each in re.findall(r"-p (\S+)", words))
     service, name = dict(unit()["Service"]), "paymo-xero"
@@ -145,9 +146,16 @@ def test_commands_run_beside_the_program_as_its_own_user_and_with_its_settings()
     assert "app" in composed()["services"]
 
 
-def test_the_backup_of_compose_names_its_database() -> None:
-    [asked] = re.findall(r"`docker compose exec -T (\w+) pg_dump ([^`]+)`", page())
-    given = composed()["services"][asked[0]]["environment"]
+def test_backing_up_and_restoring_with_compose_names_its_database() -> None:
+    asked = re.findall(
+        r"^ {4}docker compose exec -T (\w+) (pg_\w+) (.+) [<>] backup.dump$",
+        read(PAGE),
+        re.MULTILINE,
+    )
 
-    assert f"--username={given['POSTGRES_USER']} " in asked[1]
-    assert asked[1].split(" > ")[0].split()[-1] == given["POSTGRES_DB"]
+    assert [program for _, program, _ in asked] == ["pg_dump", "pg_restore"]
+    for service, _, words in asked:
+        given = composed()["services"][service]["environment"]
+        assert f"--username={given['POSTGRES_USER']} " in words
+        assert given["POSTGRES_DB"] in words.replace("--dbname=", "").split()
+    assert "docker compose stop app" in read(PAGE)
