@@ -112,10 +112,7 @@ def refusal_of(error: SlackApiError) -> ServiceError:
     if code in _GONE:
         return NotFound("The message is gone.")
     if code in _NOT_THERE:
-        return ChannelClosed(
-            f"The app isn't in this channel. Type `/invite {names.BOT}` there, then subscribe "
-            "again."
-        )
+        return ChannelClosed(f"The app isn't in this channel. Type `/invite {names.BOT}` there.")
     if code in _DEAD:
         return ChannelClosed("The app is no longer installed in this workspace.")
     if code in SHUT or code.startswith("restricted_action"):

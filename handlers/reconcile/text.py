@@ -60,7 +60,7 @@ def below_texts(report: Report, left: int) -> tuple[str, ...]:
     """Say what was compared, how many are `left` for the file, and that there is one."""
     about = f"{one_line(report.company)} in Paymo, {one_line(report.organisation)} in Xero."
     more = f"{left} more {'is' if left == 1 else 'are'} in the file." if left > 0 else ""
-    return about, more, "You'll get a file with all of them." if report.rows else ""
+    return about, more, "You'll get the details as a file." if report.rows else ""
 
 
 def report_text(report: Report) -> str:

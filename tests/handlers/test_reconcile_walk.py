@@ -38,7 +38,7 @@ async def test_what_is_missing_is_one_press_from_its_form(walk: Walk) -> None:
     await walk.export("INV-1")
     await walk.type("reconcile")
     agreed = text_in((await walk.modal_saying("the only invoice agrees at ")).payload)
-    assert "You'll get a file with all of them." in agreed
+    assert "You'll get the details as a file." in agreed
     assert "⏳" not in agreed
     await walk.close()
     walk.company.set_status(walk.in_paymo("INV-2").id, "sent")
