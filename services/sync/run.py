@@ -106,9 +106,9 @@ class SweepRun:
         return self.paymos.client(self.connection.paymo_api_key)
 
     async def require_sight(self) -> None:
-        """Raise `Unavailable` where Paymo shows none of many invoices: then one isn't gone.
+        """Raise `Unavailable` where Paymo shows no invoice, though many were exported.
 
-        Whoever has the API key may see them no longer; so would a person who deleted all of them.
+        Whoever has the API key may see them no longer, and then none of them is gone.
         """
         async with self.database.sessions() as session:
             new = await exports.list_unchecked(session, self.connection, _GLANCED)
@@ -117,13 +117,13 @@ class SweepRun:
         if len(ids) <= MOST_AT_ONCE:
             return
         try:
-            shown = await self.paymo.glance(ids)
+            is_blind = not await self.paymo.glance(ids) and not await self.paymo.try_invoices()
         except (Rejected, Unavailable):
             return  # a list that can't be had says nothing
-        if not shown:
+        if is_blind:
             raise Unavailable(
-                "Paymo shows none of the exported invoices any more. Check that whoever has its "
-                "API key may still see them there."
+                "Paymo shows no invoices any more. Check that whoever has its API key may still "
+                "see them there."
             )
 
     @property

@@ -88,9 +88,10 @@ class PaymoClient(PaymoTransport):
             where = {"where": f"updated_on>={int(updated_since.timestamp())}"}
         return await self._pages("/invoices", HEADERS, where, progress)
 
-    async def try_invoices(self) -> None:
-        """See whether the key may read invoices at all. Raises `Forbidden`."""
-        await self.send("GET", "/invoices", params={"page": "0", "page_size": "1"})
+    async def try_invoices(self) -> bool:
+        """Say whether the key is shown any invoice at all. Raises `Forbidden`."""
+        first = {"page": "0", "page_size": "1"}
+        return bool(rows_of(await self.send("GET", "/invoices", params=first), HEADERS).count)
 
     async def statements(
         self, first: date | None = None, after: date | None = None
@@ -231,8 +232,7 @@ class PaymoClient(PaymoTransport):
     async def headers_of(self, invoice_ids: Sequence[int]) -> tuple[Header, ...]:
         """The heads of those of these invoices that there are; read singly what is missing.
 
-        Heads are short, so one question takes several hundred. How large a page may be is not
-        documented: what a shorter page left out is asked for again.
+        Heads are short: one question takes several hundred. What a page left out is asked again.
         """
         found: dict[int, Header] = {}
         for some in chunks(invoice_ids, HEADS):

@@ -308,7 +308,7 @@ async def test_none_is_gone_where_paymo_shows_no_invoice_at_all(bridge: Bridge) 
         await bridge.look()
     told = [kind for kind, _ in (await bridge.notices())[before:]]
     assert set(told) <= {"payment_received"}  # that it waits
-    assert "Paymo shows none of the exported invoices" in (await bridge.schedule(Job.SWEEP)).problem
+    assert "Paymo shows no invoices any more" in (await bridge.schedule(Job.SWEEP)).problem
 
     bridge.paymo.faults.clear()
     for _ in range(3):
@@ -318,3 +318,18 @@ async def test_none_is_gone_where_paymo_shows_no_invoice_at_all(bridge: Bridge) 
     told = [kind for kind, facts in (await bridge.notices())[before:] if not facts.get("waits")]
     received = ["payment_received"] * 2
     assert sorted(told) == ["invoice_voided", *received, "payment_removed"]
+
+
+async def test_what_a_person_deleted_is_gone_while_paymo_shows_another_invoice(
+    bridge: Bridge,
+) -> None:
+    company = company_of(bridge)
+    acme = next(iter(company.clients.values()))
+    company.add_invoice("INV-99", acme, [("Work", "", 1, "1")])
+    await bridge.look()
+    for each in NUMBERS:
+        company.delete_invoice(in_paymo(bridge, each).id)
+    for _ in range(3):
+        await bridge.look()
+    told = [kind for kind, _ in await bridge.notices()]
+    assert told.count("invoice_deleted") == len(NUMBERS)
