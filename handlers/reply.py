@@ -46,12 +46,15 @@ async def open_view(request: SlackRequest, view: Block, *, again: Block) -> str:
 
     Pressed in a modal, it goes on top, so that what is below is not lost.
     """
+    error = "no_trigger"
     try:
-        answer = await _open(request, view)
-    except TROUBLE as error:
-        if not may_work_again(error):
+        answer = await _open(request, view) if request.body.get("trigger_id") else None
+    except TROUBLE as trouble:
+        if not may_work_again(trouble):
             raise
-        log.info("view_not_opened", error=name_of(error))
+        answer, error = None, name_of(trouble)
+    if answer is None:
+        log.info("view_not_opened", error=error)
         again = going_on(again, request.body)
         offer = blocks.actions([again] if again else (), about=request.person.connection_id)
         await tell(request, _TOO_LATE if again else _TYPE_AGAIN, offer)

@@ -20,7 +20,6 @@ _LARGEST_KEY = 2**31 - 1  # of a row of ours
 GONE = "This button no longer works. Type the command again."
 # Who sends these has no part in them, and their workspace's token is gone already.
 FAREWELLS = frozenset({"app_uninstalled", "tokens_revoked"})
-_TRIGGERING = frozenset({"command", "block_actions", "shortcut", "message_action"})
 _OF_A_MODAL = frozenset({"view_submission", "view_closed"})
 _ABOUT = re.compile(rf"{CONNECTION}-([0-9]{{1,{_LONGEST_ID}}})-[0-9]+")
 
@@ -199,12 +198,9 @@ class Router:
 
 def lacking(body: Body, user_id: str) -> str:
     """Name what Slack always sends with such a request, where this one lacks it; "" else."""
-    kind = "command" if "command" in body else body.get("type")
     if not user_id and _object(body, "event").get("type") not in FAREWELLS:
         return "user"
-    if kind in _TRIGGERING and not body.get("trigger_id"):
-        return "trigger_id"
-    if kind in _OF_A_MODAL and _object(body, "view").get("type") != "modal":
+    if body.get("type") in _OF_A_MODAL and _object(body, "view").get("type") != "modal":
         return "view"
     return ""
 
