@@ -67,7 +67,8 @@ def told(listening: Listening) -> str:
     least = ""
     if listening.minimum:
         least = f", from {money.format_number(listening.minimum, listening.country)}"
-    return f"{listed([each.value for each in listening.topics])}{only}{least}"
+    topics = ["the digest" if each is Topic.DIGEST else each.value for each in listening.topics]
+    return f"{listed(topics)}{only}{least}"
 
 
 def _rhythm(listening: Listening) -> str:

@@ -64,7 +64,7 @@ async def test_a_wrong_month_and_the_digests_topic_are_understood(walk: Walk) ->
     await walk.type("subscribe digest")
 
     told = await subscribed(walk)
-    assert "payments, deletions, failures and digest" in text_in(told.blocks)
+    assert "payments, deletions, failures and the digest" in text_in(told.blocks)
     assert "The digest comes monthly at 07:00 (" in text_in(told.blocks)
 
 
@@ -74,7 +74,7 @@ async def subscribed(walk: Walk) -> Message:
         lambda: [
             each
             for each in walk.town.slack.messages("invoices")
-            if "failures and digest" in text_in(each.blocks)
+            if "failures and the digest" in text_in(each.blocks)
         ]
     )
     assert len(found) == 1

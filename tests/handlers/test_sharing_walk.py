@@ -144,16 +144,16 @@ async def test_typed_words_are_added_to_what_the_channel_has(walk: Walk) -> None
     await told(walk, room)
     await walk.type("subscribe payments")
     await walk.town.slack.wait_for(
-        lambda: "payments and digest" in walk.town.slack.messages(room)[-1].text, 20
+        lambda: "payments and the digest" in walk.town.slack.messages(room)[-1].text, 20
     )
     await walk.type("subscribe digest payments")
-    await walk.ephemeral("This channel gets payments and digest")
+    await walk.ephemeral("This channel gets payments and the digest")
     await walk.type("subscribe client: acme limited min:£500.00")
     await walk.town.slack.wait_for(
         lambda: ", from 500:" in walk.town.slack.messages(room)[-1].text, 20
     )
     await walk.type("subscribe list")
-    await walk.ephemeral("payments and digest, for ACME Limited only, from 500 · set up by <@")
+    await walk.ephemeral("payments and the digest, for ACME Limited only, from 500 · set up by <@")
     await walk.type("subscribe")
     assert "ACME Limited" in str((await walk.modal("subscribe")).payload)
 
@@ -166,7 +166,7 @@ async def test_words_behind_the_command_never_mean_another_channel_than_was_type
     await connected(walk)
     room = walk.town.room
     await walk.type("subscribe Payments, and failures & digest")
-    assert "to payments, failures and digest:" in await told(walk, room)
+    assert "to payments, failures and the digest:" in await told(walk, room)
 
     for typed in ("unsubscribe #second", "unsubscribe <#C2|second>", "unsubscribe payments"):
         await walk.type(typed)
@@ -176,7 +176,7 @@ async def test_words_behind_the_command_never_mean_another_channel_than_was_type
     await walk.type("subscribe #second")
     await walk.ephemeral("To subscribe #second, type /paymo-xero subscribe there.")
     await walk.type("subscribe List")
-    await walk.ephemeral("payments, failures and digest · set up by <@")
+    await walk.ephemeral("payments, failures and the digest · set up by <@")
     await walk.type("client")
     await walk.ephemeral("Type the client's name too, such as `/paymo-xero client Acme`.")
 
