@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from dotenv.parser import Binding, parse_stream
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 _ENV = Path(".env")
@@ -77,7 +77,7 @@ def _database(value: str) -> SecretText:
         made = make_url(value)
     except (ArgumentError, ValueError):  # the latter quotes what it takes for a port
         made = None
-    if made is None or made.drivername not in _DRIVERS:
+    if made is None or made.drivername not in _DRIVERS or _is_in_memory(made):
         raise ValueError(
             "must be sqlite+aiosqlite:///file or postgresql+asyncpg://…; in a password write @ as "
             "%40 and % as %25"
@@ -85,6 +85,12 @@ def _database(value: str) -> SecretText:
     if made.get_backend_name() != "sqlite" and not made.query.keys() <= set(_OPTIONS):
         raise ValueError(f"may have no options but {', '.join(_OPTIONS)}")
     return SecretText(value)
+
+
+def _is_in_memory(url: URL) -> bool:
+    """Say whether a SQLite address names no file, as with a slash too few: nothing would stay."""
+    is_file = not url.host and url.database not in {None, "", ":memory:"}
+    return url.get_backend_name() == "sqlite" and not is_file
 
 
 def _keys(value: str) -> SecretText:

@@ -204,6 +204,9 @@ DATABASE = (
             "must be keys that `paymo-xero generate-key` printed, with commas between them",
         ),
         ("DATABASE_URL", "postgresql+psycopg2://me@host/name", DATABASE),
+        ("DATABASE_URL", "sqlite+aiosqlite://paymo-xero.db", DATABASE),
+        ("DATABASE_URL", "sqlite://", DATABASE),
+        ("DATABASE_URL", "sqlite+aiosqlite:///:memory:", DATABASE),
         ("DATABASE_URL", "postgresql://me:hunt@er:2@host/name", DATABASE),
         (
             "DATABASE_URL",
