@@ -138,7 +138,7 @@ async def test_e21_a_rate_that_xero_deleted_offers_only_what_helps(
     result = bridge.screen.results[-1]
 
     assert result.actions == ("look_again", "retry")
-    assert "another account" in result.reason or "Choose a tax rate" in result.reason
+    assert ("Choose a tax rate" if is_seen else "another account") in result.reason
     again = await bridge.forms.reopen(ANNA, result.export_id)
     await bridge.run()
     seen = await bridge.forms.form(again.draft_id, ANNA)
