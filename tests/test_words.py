@@ -64,10 +64,10 @@ _DOCS = (
 )
 _MOST_FACTS = 5  # a cell that lists more of them is no sentence
 _OF_SCREENS = {"one space", "a command is typed"}  # a program in a terminal is run
-# Rooms whose views and listeners leave every sentence to their `text.py`; matching has few.
+# Rooms whose views and listeners leave every sentence to their `text.py`.
 _PARTED = (
     *("batch", "connect", "export", "history", "home"),
-    *("notices", "reconcile", "settings"),
+    *("matching", "notices", "reconcile", "settings"),
 )
 _QUIET = {"log", "metrics"}  # what is said to machines
 

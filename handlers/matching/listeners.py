@@ -4,7 +4,8 @@ import html
 from dataclasses import dataclass
 
 from handlers import blocks, names, reply
-from handlers.matching.views import CHOOSE_CLIENT, TITLE, done_text, match_view
+from handlers.matching.text import CHOOSE_CLIENT, done_text
+from handlers.matching.views import TITLE, match_view
 from handlers.routing import Body, SlackRequest, chosen, field_of, number_in
 from services.errors import NotAccepted
 from services.matching.service import MatchChoice, MatchForm, MatchingService

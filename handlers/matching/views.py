@@ -1,18 +1,14 @@
-"""The form that matches one client, as it is drawn, and what is said of it."""
+"""The form that matches one client, as it is drawn."""
 
 from handlers import blocks, names
-from handlers.blocks import Block, one_line
+from handlers.blocks import Block
 from handlers.export.text import contact_hint
 from handlers.export.views import account_field, contact_field
+from handlers.matching.text import ACCOUNT_HINT, ALL_MATCHED, NO_CLIENTS, matched_text
 from handlers.routing import Note
 from services.matching.service import MatchForm
-from services.model.wording import counted
 
 TITLE = "Match Clients"
-NO_CLIENTS = "⏳ We're still reading Paymo's clients. Close this and open it again in a moment."
-ALL_MATCHED = "Every client is matched."
-CHOOSE_CLIENT = "Choose the client."
-ACCOUNT_HINT = "Where this client's invoices usually go. You can change it for each export."
 
 
 def match_view(
@@ -49,17 +45,3 @@ def _fields(form: MatchForm) -> list[Block]:
         contact_field(form.contact, hint=contact_hint(form.contact_reason)),
         account_field(form.account, hint=ACCOUNT_HINT, optional=True),
     ]
-
-
-def matched_text(form: MatchForm) -> str:
-    """Count the clients that are matched."""
-    known, every = form.total - form.unmatched, counted(form.total, "client")
-    are = "is" if known == 1 or form.total == 1 else "are"
-    return f"{known} of {every} {are} matched with {one_line(form.organisation)}."
-
-
-def done_text(client: str, left: int, *, has_account: bool) -> str:
-    """Say that a client is matched, and how many are left."""
-    later = "" if has_account else " You choose the account when you export."
-    more = f" {counted(left, 'client')} left to match." if left else ""
-    return f"✅ {one_line(client)} is matched.{later}{more}"
