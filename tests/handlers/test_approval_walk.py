@@ -4,6 +4,7 @@ import asyncio
 import json
 
 from sandbox.serving import Fault
+from sandbox.slack import SlackWorld
 from tests.handlers.test_access_walk import direct
 from tests.handlers.test_home import home_saying
 from tests.walk import Walk, text_in
@@ -66,14 +67,20 @@ async def test_whoever_asked_reads_at_once_that_the_second_person_cant_be_reache
     assert history.count("asked for approval to export") == 1
 
 
-async def test_where_one_of_two_cant_be_reached_the_other_and_whoever_asked_read_it(
-    walk: Walk,
-) -> None:
+async def with_two_approvers(walk: Walk) -> SlackWorld:
+    """Have Ben and Cara approve what Anna exports."""
     slack = walk.town.slack
     slack.add_user("Cara")
     await walk.connect()
     await walk.add_exporter("Ben", "Cara", approve_above="100")
     await walk.close()
+    return slack
+
+
+async def test_where_one_of_two_cant_be_reached_the_other_and_whoever_asked_read_it(
+    walk: Walk,
+) -> None:
+    slack = await with_two_approvers(walk)
     slack.refuse("chat.postMessage", "cannot_dm_bot")
     form = await walk.form("INV-1")
     await slack.submit("Anna", form.id)
@@ -91,11 +98,7 @@ async def test_where_one_of_two_cant_be_reached_the_other_and_whoever_asked_read
 async def test_whoever_is_no_exporter_any_more_reads_so_and_is_asked_anew_once_they_are(
     walk: Walk,
 ) -> None:
-    slack = walk.town.slack
-    slack.add_user("Cara")
-    await walk.connect()
-    await walk.add_exporter("Ben", "Cara", approve_above="100")
-    await walk.close()
+    slack = await with_two_approvers(walk)
     form = await walk.form("INV-1")
     await slack.submit("Anna", form.id)
     await walk.modal_saying("waiting for approval")
