@@ -257,6 +257,11 @@ async def list_longest_checked(
     )
 
 
+async def count_watched(session: Session, connection: Connection) -> int:
+    """Return how many live exports are checked in Paymo."""
+    return await session.count(_live(connection))
+
+
 async def list_watched_ids(
     session: Session, connection: Connection, paymo_ids: Collection[int]
 ) -> Sequence[int]:

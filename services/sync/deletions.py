@@ -113,7 +113,7 @@ class _Following(ExportedInvoice):
         if status not in {DELETED, VOIDED}:
             await self._let_stand(status)
             return False
-        invoice = await self._in_paymo()
+        invoice = await self.in_paymo(with_time=True)
         if invoice is None:
             return await self._record_gone(status)
         leases.require_over(self.export, self.run.now())
@@ -162,13 +162,6 @@ class _Following(ExportedInvoice):
         except NotFound:
             return ""
         return found.status
-
-    async def _in_paymo(self) -> Invoice | None:
-        try:
-            return await self.run.paymo.invoice_with_time(self.export.paymo_invoice_id)
-        except NotFound:
-            await self.run.require_sight()
-            return None
 
     def _is_kept_as_void(self, status: str) -> bool:
         decision = self.export.decision

@@ -33,7 +33,6 @@ from services.store.settled import PAYMENTS, Settled, settle
 from services.store.tables import Connection, Export, Payment, Schedule
 
 MOST_AT_ONCE = 3  # are followed without asking a person
-_GLANCED = 100  # invoices, in one list of Paymo's
 _MOST_NUMBERS = 10
 _BURST = 10  # more than these at once are also told in one line
 _RECEIVED: dict[str, Any] = {"changed_from": "", "short_by": "", "gone": False, "asked": ""}
@@ -111,13 +110,10 @@ class SweepRun:
         Whoever has the API key may see them no longer, and then none of them is gone.
         """
         async with self.database.sessions() as session:
-            new = await exports.list_unchecked(session, self.connection, _GLANCED)
-            old = await exports.list_longest_checked(session, self.connection, _GLANCED - len(new))
-        ids = [each.paymo_invoice_id for each in (*new, *old)]
-        if len(ids) <= MOST_AT_ONCE:
-            return
+            if await exports.count_watched(session, self.connection) <= MOST_AT_ONCE:
+                return
         try:
-            is_blind = not await self.paymo.glance(ids) and not await self.paymo.try_invoices()
+            is_blind = not await self.paymo.try_invoices()
         except (Rejected, Unavailable):
             return  # a list that can't be had says nothing
         if is_blind:
@@ -194,10 +190,12 @@ class ExportedInvoice:
     run: SweepRun
     export: Export
 
-    async def in_paymo(self) -> Invoice | None:
+    async def in_paymo(self, *, with_time: bool = False) -> Invoice | None:
         """Return the invoice as Paymo has it; None where it is gone. Raises `Unavailable`."""
+        paymo = self.run.paymo
+        read = paymo.invoice_with_time if with_time else paymo.invoice
         try:
-            return await self.run.paymo.invoice(self.export.paymo_invoice_id)
+            return await read(self.export.paymo_invoice_id)
         except NotFound:
             await self.run.require_sight()
             return None
