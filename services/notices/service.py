@@ -360,22 +360,23 @@ async def _pass_to_owner(
     for each in unheard:
         start = settled.paused_source(connection.id, each.channel_id)
         source = await settled.find_source(session, start, gone) or f"{start}{gone}"
-        await _tell_of_pause(session, each, source, now, {"instead_of": gone})
+        await _tell_of_pause(session, each, source, now, instead_of=gone)
     return await notices.readdress(session, notice, owner_id, now)
 
 
 async def tell_of_pause(session: Session, paused: Subscription, now: datetime) -> None:
     """Tell who gets a channel's notifications from now on that it is paused, and why."""
     start = settled.paused_source(paused.connection_id, paused.channel_id)
-    await _tell_of_pause(session, paused, f"{start}{now:%Y%m%d%H%M%S%f}", now, {})
+    await _tell_of_pause(session, paused, f"{start}{now:%Y%m%d%H%M%S%f}", now)
 
 
 async def _tell_of_pause(
-    session: Session, paused: Subscription, source: str, now: datetime, more: dict[str, str]
+    session: Session, paused: Subscription, source: str, now: datetime, *, instead_of: str = ""
 ) -> None:
     connection = await connections.get(session, paused.connection_id)
-    about = {"channel_id": paused.channel_id, "reason": paused.paused_because, **more}
+    about = {"channel_id": paused.channel_id, "reason": paused.paused_because}
+    about |= {"instead_of": instead_of} if instead_of else {}
     facts = connections.common_facts(connection) | about
-    heirs = [connection.owner_id if more else people.heir_of(paused, connection)]
+    heirs = [connection.owner_id if instead_of else people.heir_of(paused, connection)]
     told = notices.Notification(NoticeKind.CHANNEL_PAUSED, source, facts, also=heirs)
     await notices.enqueue(session, connection, told, now)
