@@ -51,7 +51,6 @@ def with_plain_marks(text: str) -> str:
     return text.translate(_PLAIN_MARKS)
 
 
-@lru_cache(_MOST_KEPT)
 def cleaned(text: str) -> str:
     """The number without what was pasted around it: one kind of dash, digit and letter."""
     unlinked = _LINK.sub(lambda link: link[2] or link[1], text)
@@ -98,7 +97,6 @@ def _one_kind(char: str) -> str:
     return char if digit is None else str(digit)
 
 
-@lru_cache(_MOST_KEPT)
 def parts(text: str) -> tuple[str, ...]:
     """The words and figures of a number in small letters, without leading zeros."""
     found = _PARTS.findall(cleaned(text).casefold())
@@ -126,13 +124,19 @@ def _tests(typed: str) -> Iterator[Callable[[str], bool]]:
     bare = _bare(spaced(typed)).casefold()
     yield lambda each: spaced(each).casefold() == bare
     yield lambda each: spaced(each).casefold() == said
-    yield lambda each: cleaned(each).casefold() == said
-    yield lambda each: parts(each) == wanted
-    yield lambda each: parts(each)[-len(wanted) :] == wanted
+    yield lambda each: _listed(each)[0] == said
+    yield lambda each: _listed(each)[1] == wanted
+    yield lambda each: _listed(each)[1][-len(wanted) :] == wanted
     if len(end) >= _SHORTEST_END:
-        yield lambda each: _end(each).endswith(end)
+        yield lambda each: _listed(each)[2].endswith(end)
     if wanted[0] in _FILLERS and len(wanted) > 1:
         yield from _tests(said.partition(wanted[0])[2])
+
+
+@lru_cache(_MOST_KEPT)
+def _listed(number: str) -> tuple[str, tuple[str, ...], str]:
+    """What a number of a long list is compared by: cleaned in small letters, its parts, its end."""
+    return cleaned(number).casefold(), parts(number), _end(number)
 
 
 def amount(typed: str, *, has_three: bool = False) -> tuple[str, str | None] | None:
