@@ -67,14 +67,17 @@ def settled(connection: Connection) -> dict[type[Base], list[dict[str, Any]]]:
     return rows
 
 
-async def fill(database: Database, connection: Connection) -> None:
-    """Add that, and have the database know how much it is."""
+async def filled(database_url: str) -> tuple[Database, Connection]:
+    """Open a database that has that, and knows how much it is."""
+    database = open_database(database_url)
+    connection = await connected(database)
     async with database.sessions.begin() as session:
         for table, values in settled(connection).items():
             await session.execute(insert(table), values)
     if database.is_postgres:  # which does that by itself, and SQLite does not
         async with database.sessions.begin() as session:
             await session.execute(text("ANALYZE"))
+    return database, connection
 
 
 async def plan_of(database: Database, statement: str, values: Any) -> str:
@@ -85,10 +88,18 @@ async def plan_of(database: Database, statement: str, values: Any) -> str:
         return "\n".join(str(tuple(row)) for row in found)
 
 
+async def plans_of(database: Database, ask: Callable[[Session], Awaitable[Any]]) -> list[str]:
+    """Return how the database would answer each statement of a question, and close it."""
+    with overheard(database) as heard:
+        async with database.sessions() as session:
+            await ask(session)
+    plans = [await plan_of(database, *each) for each in heard if "FROM" in each[0]]
+    await database.close()
+    return plans
+
+
 async def test_an_index_leads_to_what_is_asked_again_and_again(database_url: str) -> None:
-    database = open_database(database_url)
-    connection = await connected(database)
-    await fill(database, connection)
+    database, connection = await filled(database_url)
     plans: dict[str, str] = {}
     for name, ask in QUESTIONS.items():
         with overheard(database) as heard:
@@ -107,15 +118,13 @@ async def test_work_lists_read_no_more_of_the_history_than_they_show(database_ur
 
     With no such index, what needs somebody was looked for among all exports once for each of them.
     """
-    database = open_database(database_url)
-    connection = await connected(database)
-    await fill(database, connection)
-    with overheard(database) as heard:
-        async with database.sessions() as session:
-            await worklists.list_needing(session, connection)
-            await worklists.list_paid(session, connection, 5)
-    needing, paid = [await plan_of(database, *each) for each in heard if "FROM" in each[0]]
-    await database.close()
+    database, connection = await filled(database_url)
+
+    async def ask(session: Session) -> None:
+        await worklists.list_needing(session, connection)
+        await worklists.list_paid(session, connection, 5)
+
+    needing, paid = await plans_of(database, ask)
 
     assert "tenant_id" in needing
     assert "paymo_invoice_id" in needing
@@ -125,29 +134,21 @@ async def test_work_lists_read_no_more_of_the_history_than_they_show(database_ur
 
 async def test_what_xero_names_is_looked_up_by_its_ids(database_url: str) -> None:
     """Each webhook asks whether what it names is ours, while others wait to write."""
-    database = open_database(database_url)
-    connection = await connected(database)
-    await fill(database, connection)
-    with overheard(database) as heard:
-        async with database.sessions() as session:
-            assert not await payments.are_any_known(session, connection, ["another", "third"])
-    _, named, _ = [await plan_of(database, *each) for each in heard if "FROM" in each[0]]
-    await database.close()
+    database, connection = await filled(database_url)
+
+    async def ask(session: Session) -> None:
+        assert not await payments.are_any_known(session, connection, ["another", "third"])
+
+    _, named, _ = await plans_of(database, ask)
 
     assert "tenant_id" in named
     assert "xero_payment_id" in named
 
 
 async def test_counting_what_is_left_undone_reads_that_alone(database_url: str) -> None:
-    database = open_database(database_url)
-    connection = await connected(database)
-    await fill(database, connection)
-    with overheard(database) as heard:
-        async with database.sessions() as session:
-            await due.count_left(session, NOW)
-    plans = [await plan_of(database, *each) for each in heard if "FROM" in each[0]]
+    database, _ = await filled(database_url)
+    plans = await plans_of(database, lambda session: due.count_left(session, NOW))
     exports, *_, notices, _connections = plans
-    await database.close()
 
     assert "ix_exports_open" in exports
     # PostgreSQL knows that nothing was given up here, and takes whichever index says so.
@@ -164,11 +165,7 @@ async def test_what_is_due_says_which_connections_are_looked_up(database_url: st
     if database.is_postgres:
         async with database.sessions.begin() as session:
             await session.execute(text("ANALYZE"))
-    with overheard(database) as heard:
-        async with database.sessions() as session:
-            await due.list_due(session, NOW)
-    plans = [await plan_of(database, *each) for each in heard if "FROM" in each[0]]
-    await database.close()
+    plans = await plans_of(database, lambda session: due.list_due(session, NOW))
 
     read = [f"{scan}{table}" for scan in ("Seq Scan on ", "SCAN ") for table in _LOOKED_UP]
     assert [each for each in read if each in plans[0]] == []
