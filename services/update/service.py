@@ -324,7 +324,9 @@ def _where(export: Export, refusal: Refused) -> str:
     """Say where to choose what a form offers and an update doesn't, or ""."""
     if RefusalCode.TAX in refusal.codes:
         undo = Typed(Command.UNDO, export.number)
-        return f"An update offers no choice of one: undo the export with {undo}, then repeat it."
+        return (
+            f"You can't choose one in an update: undo the export with {undo}, then export it again."
+        )
     if RefusalCode.UNTAXED_CHOICE in refusal.codes:
         return f"The owner chooses it in {Typed(Command.SETTINGS)}."
     return ""

@@ -257,7 +257,10 @@ async def test_what_an_export_would_refuse_is_refused_here_too(bridge: Bridge) -
 
     said = render_plain(bridge.screen.sayings[-1].text)
     assert "wasn't updated" in said
-    assert "offers no choice of one: undo the export with /paymo-xero undo INV-1, then" in said
+    assert (
+        "choose one in an update: undo the export with /paymo-xero undo INV-1, then export it"
+        in said
+    )
     assert in_xero(bridge).total == Decimal(115)
 
 
