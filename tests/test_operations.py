@@ -124,7 +124,7 @@ def test_what_the_page_has_people_set_up_is_what_the_program_uses() -> None:
     assert re.findall(r"`([\w.]+)`", scopes) == [*tokens.SCOPES.split(), tokens.ATTACHMENTS]
     assert set(re.findall(r"`([A-Z_]+)`", files)) == SECRETS
     assert all(f"`{each}`" in told for each in EVENTS)
-    assert f"That is {a_day} calls to Xero a day" in told
+    assert f"{a_day} calls to Xero a day" in told
     assert behind == "`sslmode`"
     assert "client_max_body_size 1m;" in told
     assert http._LARGEST_BODY <= 1024 * 1024  # noqa: SLF001
