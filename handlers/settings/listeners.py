@@ -12,9 +12,8 @@ from services.errors import NotFound
 from services.model.people import Role
 from services.settings.service import AccessService, SettingsForm, SettingsService
 
+_PEOPLE = (names.EXPORTERS, names.VIEWERS)
 _SETTINGS = (
-    names.EXPORTERS,
-    names.VIEWERS,
     names.CHANNEL_VIEWERS,
     names.XERO_STATUS,
     names.VOID_MEANS,
@@ -25,7 +24,6 @@ _SETTINGS = (
     names.UNTAXED,
 )
 _STATES = (
-    ("initial_users", "selected_users"),
     ("initial_option", "selected_option"),
     ("initial_value", "value"),
 )
@@ -63,7 +61,7 @@ class SettingsListeners:
             approve_above=str(field_of(view, names.APPROVE_ABOVE).get("value") or ""),
             untaxed=chosen(view, names.UNTAXED),
         )
-        await self.service.save(request.person, form, _untouched(view))
+        await self.service.save(request.person, form, _untouched(view), _drawn_people(view))
         link = ""
         if form.attach_pdf == "on":
             link = await self.connect.missing_consent(request.person, form.connection_id)
@@ -101,10 +99,20 @@ def _chosen(body: Body) -> Role | None:
     return None
 
 
+def _drawn_people(view: Body) -> dict[str, list[str]]:
+    """Return whom each list of people named when it was drawn."""
+    by_name = _elements(view)
+    return {name: by_name.get(name, {}).get("initial_users") or [] for name in _PEOPLE}
+
+
+def _elements(view: Body) -> dict[str, Body]:
+    drawn = [each.get("element") or {} for each in view.get("blocks") or ()]
+    return {str(each.get("action_id")): each for each in drawn}
+
+
 def _untouched(view: Body) -> list[str]:
     """Return the settings whose fields are as they were drawn, or weren't drawn at all."""
-    drawn = [each.get("element") or {} for each in view.get("blocks") or ()]
-    by_name = {str(each.get("action_id")): each for each in drawn}
+    by_name = _elements(view)
     return [
         name
         for name in _SETTINGS
@@ -118,6 +126,4 @@ def _untouched(view: Body) -> list[str]:
 
 def _value(state: Any) -> Any:
     """Return what a field holds, to compare it."""
-    if isinstance(state, dict):
-        return state.get("value")
-    return sorted(state) if isinstance(state, list) and state else state or None
+    return state.get("value") if isinstance(state, dict) else state or None

@@ -1,9 +1,10 @@
 """The settings of a connection: who may do what, what voids mean, and who asks for a role."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from services import money
 from services.errors import AlreadyRequested, NotAccepted, NotConnected, NotFound, ServiceError
@@ -80,11 +81,16 @@ class SettingsService:
             return replace(await _form(session, connection), clean=clean, needed=worklists.NEEDED)
 
     async def save(
-        self, person: Person, form: SettingsForm, untouched: Collection[str] = ()
+        self,
+        person: Person,
+        form: SettingsForm,
+        untouched: Collection[str] = (),
+        drawn: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         """Save what was chosen; what is `untouched` stays as it is, also if it has changed since.
 
-        Raises `NotAccepted` by the form's fields, `NotAllowed`.
+        So does whoever got or lost a role after a list was `drawn`. Raises `NotAccepted` by the
+        form's fields, `NotAllowed`.
         """
         wrong = {
             name: _OTHER for name, values in _KNOWN.items() if getattr(form, name) not in values
@@ -94,7 +100,7 @@ class SettingsService:
         async with self.database.sessions.begin() as session:
             connection = await connections.lock_here(session, person, form.connection_id)
             former = await _form(session, connection)
-            form = replace(form, **{name: getattr(former, name) for name in untouched})
+            form = _changed(former, form, untouched, drawn or {})
             had_roles = {*connection.exporters, *connection.viewers}
             _name_people(connection, form)
             _set_choices(connection, form)
@@ -144,6 +150,27 @@ class SettingsService:
         await worklists.switch_on(session, connection, by, now)
         again = Settled((NoticeKind.AUTO_EXPORT_PAUSED,), by, "turned it on again")
         await settle(session, connection, again, now)
+
+
+def _changed(
+    former: SettingsForm,
+    form: SettingsForm,
+    untouched: Collection[str],
+    drawn: Mapping[str, Collection[str]],
+) -> SettingsForm:
+    """Return what is to be saved: only what the form changed is its own."""
+    kept: dict[str, Any] = {name: getattr(former, name) for name in untouched}
+    for name, shown in drawn.items():
+        kept[name] = _merged(getattr(form, name), shown, getattr(former, name))
+    return replace(form, **kept)
+
+
+def _merged(
+    chosen: Collection[str], shown: Collection[str], now: Collection[str]
+) -> tuple[str, ...]:
+    """Return the people who are named `now`, changed as the form changed those it had `shown`."""
+    added = [each for each in chosen if each not in shown]
+    return tuple(each for each in now if each in chosen or each not in shown) + tuple(added)
 
 
 def _name_people(connection: Connection, form: SettingsForm) -> None:

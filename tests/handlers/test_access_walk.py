@@ -105,12 +105,14 @@ async def test_settings_that_were_open_meanwhile_take_no_role_away_again(walk: W
     await direct(walk, "Ben", "You are now an exporter")
 
     await slack.choose("Anna", view.id, "credits", "notify")
+    await slack.choose("Anna", view.id, "exporters", [slack.add_user("Carl").id])
     answer = await slack.submit("Anna", view.id)
 
     assert answer.ok, (answer.failure, answer.errors)
     await walk.type("settings")
     kept = str((await walk.modal("settings")).payload)
-    assert f"'initial_users': ['{slack.user('Ben').id}']" in kept
+    both = [slack.user(each).id for each in ("Ben", "Carl")]
+    assert f"'initial_users': {both}" in kept
     assert (
         "'value': 'notify'" in kept.partition("'action_id': 'credits'")[2].partition("initial")[2]
     )
