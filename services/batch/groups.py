@@ -7,9 +7,8 @@ So is one whose worker died after it was written down.
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-import msgspec
 import structlog
 
 from services import compare, money
@@ -46,7 +45,7 @@ from services.lifecycle.export import ExportColumns, Leaving
 from services.mapping.case import LedgerSettings, adding_of
 from services.model import chunks
 from services.model.export import NEW_CONTACT, ExportState, RefusalCode
-from services.model.invoice import ISSUED_IN_PAYMO, Links
+from services.model.invoice import Links
 from services.model.jobs import CALL_LIMIT
 from services.store import batches, connections
 from services.store.engine import Database, Session
@@ -57,7 +56,6 @@ log = structlog.get_logger(__name__)
 _SOON = timedelta(seconds=5)
 ALONE_AFTER = CALL_LIMIT + _SOON  # the whole request, and the time to record its answer
 _FRESH = timedelta(minutes=1)
-_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _UNSAID = "Xero’s answer doesn't say what happened to this invoice. We're looking it up."
 
 Member = tuple[BatchRow, Export]
@@ -346,7 +344,7 @@ def _same_or_refused(
         return checking.gone(export)
     if isinstance(found, Rejected):
         return Refused(str(found), RefusalCode.REJECTED)
-    if _is_same(Invoice.from_json(row.invoice or {}), found):
+    if checking.is_same(Invoice.from_json(row.invoice or {}), found):
         return found
     return checking.changed(export, found)
 
@@ -368,16 +366,3 @@ async def _read_again(
         except Rejected as refusal:
             found[missing] = refusal
     return found
-
-
-def _is_same(shown: Invoice, now: Invoice) -> bool:
-    """Say whether Xero would get the same body; Paymo's status isn't part of it."""
-    if shown.status != now.status and not {shown.status, now.status} <= set(ISSUED_IN_PAYMO):
-        return False
-    return _printed(shown) == _printed(now)
-
-
-def _printed(invoice: Invoice) -> Invoice:
-    return msgspec.structs.replace(
-        invoice, status="", updated_on=_ANY_TIME, payments=(), client=None, notes=None
-    )

@@ -6,7 +6,7 @@ Paymo's invoice is read again before it is sent; one that changed since waits fo
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -31,6 +31,7 @@ from services.mapping.case import (
 )
 from services.mapping.checks import codes_of, examine, grounds_of, reds
 from services.model.export import NEW_CONTACT, RefusalCode
+from services.model.invoice import ISSUED_IN_PAYMO
 from services.model.wording import Amount
 from services.store import audit, exports, matches
 from services.store.audit import AuditNote
@@ -38,6 +39,7 @@ from services.store.engine import Session
 from services.store.tables import Connection, Export
 
 _OF_CONTACT = {RefusalCode.CONTACT, RefusalCode.CONTACT_TAKEN}
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _OF_ACCOUNT = {RefusalCode.ACCOUNT, RefusalCode.TAX, RefusalCode.TAX_RATE}
 
 
@@ -308,5 +310,25 @@ def overridden(export: Export, case: Case, at: datetime) -> AuditNote:
 
 
 def is_other(export: Export, invoice: Invoice) -> bool:
-    """Say whether Paymo's invoice was changed since the person saw it."""
-    return export.seen_updated_on is not None and invoice.updated_on != export.seen_updated_on
+    """Say whether Paymo's invoice was changed since the person saw it.
+
+    Sending it, or a client who opens it, touches it too, and that changes nothing for Xero.
+    """
+    if export.seen_updated_on is None or invoice.updated_on == export.seen_updated_on:
+        return False
+    return export.invoice is None or not is_same(Invoice.from_json(export.invoice), invoice)
+
+
+def is_same(shown: Invoice, now: Invoice) -> bool:
+    """Say whether Xero would get the same body; Paymo's status isn't part of it."""
+    if shown.status != now.status and (
+        now.status not in ISSUED_IN_PAYMO or shown.status not in {"draft", *ISSUED_IN_PAYMO}
+    ):
+        return False
+    return _printed(shown) == _printed(now)
+
+
+def _printed(invoice: Invoice) -> Invoice:
+    return msgspec.structs.replace(
+        invoice, status="", updated_on=_ANY_TIME, payments=(), client=None, notes=None
+    )

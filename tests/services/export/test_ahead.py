@@ -185,3 +185,16 @@ async def test_an_invoice_changed_after_the_form_is_not_sent(bridge: Bridge) -> 
     [export] = await bridge.exports()
     assert export.refusals == [RefusalCode.CHANGED]
     assert asked(bridge) == ["GET invoices"]
+
+
+@pytest.mark.parametrize("status", ["sent", "viewed"])
+async def test_an_invoice_sent_or_opened_after_the_form_goes(bridge: Bridge, status: str) -> None:
+    """Both touch it in Paymo, and neither changes anything that Xero gets."""
+    invoice = bridge.paymo.company.numbered("INV-1")
+    invoice.status = {"sent": "draft", "viewed": "sent"}[status]
+    form = await filled(bridge)
+    bridge.clock.turn(seconds=5)
+    invoice.status, invoice.updated = status, bridge.clock()
+    await press(bridge, form)
+    [made] = bridge.xero.invoices.values()
+    assert made.status == "AUTHORISED"
