@@ -1,4 +1,4 @@
-"""The pages of connecting: who asks for what, Paymo's key, Xero's consent, the organisation."""
+"""The pages for connecting: who asks, Paymo's key, Xero's consent, the organisation."""
 
 import re
 import secrets

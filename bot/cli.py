@@ -1,7 +1,7 @@
-"""The command line: what may be typed, and nothing that takes long to load.
+"""The command line: its commands and options, and nothing that is slow to load.
 
-The program takes seconds to import, so a command loads it only when it needs it. A wrong setting,
-the version or a new key come at once.
+The program takes seconds to import, so a command loads it only if it needs it. The version, a new
+key or a wrong setting shows at once.
 """
 
 import ctypes

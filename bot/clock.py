@@ -1,4 +1,4 @@
-"""The clock inside each process: it ticks, has what is due found, and does a few chores."""
+"""The clock inside each process: each tick nudges whatever is due and does a few chores."""
 
 import asyncio
 import time

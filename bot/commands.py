@@ -1,4 +1,4 @@
-"""What the commands do once the settings are read."""
+"""What each command does once the settings are read."""
 
 import asyncio
 import importlib

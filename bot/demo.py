@@ -1,4 +1,4 @@
-"""The demo: the real program between stand-ins of Slack, Xero and Paymo, at one address."""
+"""The demo: the real program with stand-ins for Slack, Xero and Paymo, at one address."""
 
 import asyncio
 import contextlib

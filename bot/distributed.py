@@ -1,4 +1,4 @@
-"""The engine for many processes on one PostgreSQL: Procrastinate carries the nudges.
+"""The engine for several processes on one PostgreSQL: Procrastinate carries the nudges.
 
 Only PostgreSQL needs it and its driver, so only PostgreSQL loads it.
 """

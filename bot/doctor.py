@@ -1,6 +1,6 @@
-"""Checks of everything that the program needs: settings, database, keys, Slack, Xero, Paymo.
+"""Checks everything the program needs: settings, database, keys, Slack, Xero, Paymo.
 
-They write nothing and create no database; before the first start there is none, which is fine.
+It writes nothing and creates no database. Before the first start there is none, which is fine.
 """
 
 import asyncio

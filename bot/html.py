@@ -1,4 +1,4 @@
-"""The few pages that a browser sees: our own templates and style, and nothing from elsewhere."""
+"""The few pages that people see in a browser: our own templates and styles, nothing external."""
 
 import importlib
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""HTTP as strangers may speak it, within limits of size, time and shape; and Slack's way in."""
+"""HTTP from strangers, within limits of size, time and shape; and the route for Slack."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""Run the program: start, serve, and stop without losing what began."""
+"""Starts, serves, and stops without losing work that has begun."""
 
 import asyncio
 import contextlib

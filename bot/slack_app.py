@@ -1,4 +1,4 @@
-"""From Bolt to our handlers: what Bolt lets pass is routed here, and answers leave at once.
+"""Connects Bolt to our handlers: routes what Bolt lets through, and answers Slack at once.
 
 Bolt reads who asks and where, skips the app's own acts, and answers what Slack asks every app. It
 would then ask each listener in turn whether it matches, and poll for the answer. Both cost more

@@ -1,4 +1,4 @@
-"""Which token serves which Slack workspace, and the clients that carry it."""
+"""Which token serves which Slack workspace, and a client for each token."""
 
 import asyncio
 import time

@@ -1,7 +1,7 @@
-"""Slack over a connection that the program opens: kept open, renewed, each envelope taken once.
+"""Slack over a socket that the program keeps open and renews; each envelope is handled once.
 
-Slack's own client for this holds on to an address that opens once only, and hangs up before it has
-another connection; so what it would do is done here, with the same library below.
+Slack's own client holds on to an address that opens only once, and hangs up before it has another
+connection. So this module does that client's work, on the same library.
 """
 
 import asyncio

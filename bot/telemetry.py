@@ -1,4 +1,4 @@
-"""Logs as fields, never a secret among them, and what the program counts for Prometheus."""
+"""Structured logs without secrets, and the metrics for Prometheus."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""The web server's routes, with the short answers: whether it is well, and webhooks."""
+"""The web server's routes, and the short answers: health checks and webhooks."""
 
 import asyncio
 import base64

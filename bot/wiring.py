@@ -1,4 +1,4 @@
-"""Putting the program together: the one place that knows every part."""
+"""Assembles the program: the one module that knows every part."""
 
 import importlib
 from collections.abc import AsyncIterator, Callable, Sequence

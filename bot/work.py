@@ -1,4 +1,4 @@
-"""Work: tasks that outlive what started them, and the engine that carries nudges in one process.
+"""Background tasks that outlive the request that started them, and the engine for one process.
 
 A nudge says "work on row X now". Rows are taken under a lease, so a nudge that is lost or
 doubled does no harm: the clock finds whatever is due.

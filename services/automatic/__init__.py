@@ -1,1 +1,1 @@
-"""Automatic export of invoices that leave no doubt."""
+"""Automatic export of invoices that are certain."""

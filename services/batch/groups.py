@@ -1,7 +1,7 @@
-"""Sending many invoices with one request: written down, sent, and each judged by itself.
+"""Sends many invoices in one request: written down, sent, and each one checked separately.
 
-An invoice with an unknown outcome continues alone: it is looked up before anything is sent again.
-So is one whose worker died after it was written down.
+An invoice continues alone if its outcome is unknown, or if its worker died after writing it down:
+it is looked up before anything is sent again.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The first half of a batch: Paymo's invoices are read, and each gets its verdict."""
+"""The first half of a batch: reads Paymo's invoices and checks each one."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace

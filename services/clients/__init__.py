@@ -1,1 +1,1 @@
-"""The only door to the networks of Xero and Paymo."""
+"""The only code that calls Xero and Paymo."""

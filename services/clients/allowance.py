@@ -1,4 +1,4 @@
-"""What a remote system says that we may still ask of it."""
+"""How many calls a remote system says we have left."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""The only user of httpx: retries, rate limits, and the one translation into refusals."""
+"""The only user of httpx: retries, rate limits, and the translation of errors into refusals."""
 
 import asyncio
 import codecs

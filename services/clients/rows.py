@@ -1,4 +1,4 @@
-"""Reading rows as remote systems really write them: one odd row spoils no other.
+"""Reads rows as remote systems really write them: one odd row doesn't spoil the others.
 
 Null counts as absent, numbers may come as text and texts as numbers; unknown fields are ignored.
 A row that lacks its id, an amount, a day or a status is left out and named: a missing amount is

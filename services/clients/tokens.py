@@ -1,4 +1,4 @@
-"""Xero's OAuth 2: the consent, and tokens that are refreshed by one process at a time.
+"""Xero's OAuth 2: the consent, and tokens that one process at a time refreshes.
 
 A refresh token works once: Xero answers with the next one, and the old one stays good for another
 30 minutes in case the answer was lost (Xero's OAuth 2 FAQ). So the new pair is stored before it is

@@ -1,4 +1,4 @@
-"""Decoding answers, and a whole page of rows by their types where `rows` would read the same.
+"""Decodes answers, and a whole page of rows by type where `rows` would read the same.
 
 Rows that the types refuse, or that `rows` would read differently, are read one by one there. So an
 odd row costs only its own time, and both readings come from one definition.

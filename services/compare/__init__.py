@@ -1,9 +1,9 @@
-"""What an exported invoice differs in, here and there: pure, nothing is called and nothing moves.
+"""How an exported invoice differs in Paymo and in Xero: pure functions, no calls.
 
-After the export, each side is compared with what it showed then; a change that both made alike is
-no difference. Paymo's own status (sent, viewed, paid), its payments and its notes are none either;
-nor is what somebody decided for the export, such as its date. To reconcile a month, both sides are
-compared with one another as they are now, and what was decided is named as such.
+After the export, each side is compared with what it showed then. The same change on both sides is
+no difference. Neither are Paymo's own status (sent, viewed, paid), its payments and its notes, nor
+what somebody chose for the export, such as its date. To reconcile a month, both sides are compared
+with each other as they are now, and differences that somebody chose are marked as such.
 """
 
 from services.compare.edits import as_exported, edits_in_paymo

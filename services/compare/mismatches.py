@@ -1,8 +1,8 @@
-"""How the two sides of an invoice differ now, and why, as far as that is known.
+"""How the two sides of an invoice differ now, and why, as far as we know.
 
-A difference that somebody chose, or a setting causes, counts as decided: a number left out, a date
-moved, a difference accepted, a payment deleted in Paymo, credits that only notify. Draft and sent
-don't differ; void equals void or deleted.
+A difference that somebody chose, or that a setting causes, counts as decided: a number left out, a
+date moved, a difference accepted, a payment deleted in Paymo, credits that only notify. Draft and
+sent don't differ; void equals void or deleted.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What one side shows of an invoice, in a form that can be compared, and what differs in it."""
+"""One side's view of an invoice in a comparable form, and the differences between two."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

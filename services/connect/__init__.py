@@ -1,1 +1,1 @@
-"""Connecting a Paymo company with a Xero organisation, and disconnecting them."""
+"""Connecting a Paymo company and a Xero organisation, and disconnecting them."""

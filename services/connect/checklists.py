@@ -1,4 +1,4 @@
-"""The connect form as it is to be drawn, with fresh one-time links where a side needs one."""
+"""The connect form, with a fresh one-time link for each side that needs one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Ending a connection on both sides, Xero first; what was exported stays known."""
+"""Ends a connection on both sides, Xero first, and keeps what was exported."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""The one-time links of our pages: what can go wrong, and what happens once a page is done.
+"""The one-time links to our pages: what can go wrong, and what happens when a page is done.
 
-A side is connected then: the first of two, the second, a broken one, or a former one again.
+Then a side is connected: the first of the two, the second, a broken one, or a former one again.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Our one-time pages: the way through Xero's consent, and the field for Paymo's API key.
+"""Our one-time pages: Xero's consent, and the field for Paymo's API key.
 
 A browser waits here, not Slack, so Xero and Paymo may be called, but never in a transaction.
 """

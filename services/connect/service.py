@@ -1,4 +1,4 @@
-"""Connecting a Paymo company with a Xero organisation, ending it, and the workspaces it is for."""
+"""Connecting a Paymo company and a Xero organisation, disconnecting them, and their workspaces."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Findings about one invoice, each with its source; read from rows, without calls."""
+"""Findings about one invoice, each with its source; from rows, without calls."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Why an invoice is where it is: everything known, and every check with its facts."""
+"""Why an invoice is where it is: everything we know, and every check with its facts."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace

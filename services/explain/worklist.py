@@ -1,6 +1,6 @@
-"""What a connection's people have to do and what they wait for: rows only.
+"""What a connection's people have to do and what they wait for, from rows only.
 
-Home shows it, and is drawn again from what is recorded then, so several events cost one update.
+Home shows it and is redrawn from the current rows, so several events cost one update.
 """
 
 import contextlib

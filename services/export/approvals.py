@@ -1,7 +1,7 @@
-"""A second person: which exports wait for another exporter, and who that may be.
+"""Approval by a second person: which exports wait for one, and who may approve.
 
-Single exports and groups both ask here before anything counts as sent, with exactly what Xero would
-be sent. Exactly that is approved; anything else needs a new approval.
+Single exports and groups both ask here before anything counts as sent, with exactly what would go
+to Xero. Only that is approved; anything else needs a new approval.
 """
 
 from collections.abc import Mapping

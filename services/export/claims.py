@@ -1,4 +1,4 @@
-"""Who may export an invoice now: the invoice's one row decides."""
+"""Who may export an invoice now: the invoice's single row decides."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Courtesies after an export: a note in Xero's history, and Paymo's PDF as an attachment.
+"""Extras after an export: a note in Xero's history, and Paymo's PDF as an attachment.
 
 If they fail, or the day's calls run short, the export is complete without them. Neither is done
 twice: whatever may have arrived isn't sent again.

@@ -1,4 +1,4 @@
-"""Export forms on people's screens: what is chosen in them, and the job that reads for them."""
+"""Export forms on people's screens: what they chose, and the job that reads for them."""
 
 import itertools
 from collections.abc import Callable, Sequence

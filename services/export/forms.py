@@ -1,4 +1,4 @@
-"""The export form as it stands: an invoice, proposals or choices, and every check."""
+"""The export form: an invoice, suggestions or choices, and every check."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""The copied settings of an organisation that checks need, and suggestions from them."""
+"""The copied settings of an organisation that the checks need, and suggestions from them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""One-off tasks about an export: what every one of them does alike."""
+"""What all one-off tasks about an export have in common."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping

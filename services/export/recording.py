@@ -1,4 +1,4 @@
-"""Writing down what came of an export, and telling it."""
+"""Records the outcome of an export, and notifies people of it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

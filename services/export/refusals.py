@@ -1,4 +1,4 @@
-"""Why an export does not go, and which of Xero's own refusals mean the same."""
+"""Why an export is refused, and which of Xero's own refusals mean the same."""
 
 import re
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What people ask for: an export, another try, or a way around what stands in its way."""
+"""What people ask for: an export, another try, or a way around a refusal."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace

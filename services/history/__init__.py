@@ -1,1 +1,1 @@
-"""Who did what, when: for people in Slack, and as rows for the accountant."""
+"""Who did what and when: for people in Slack, and as rows for the accountant."""

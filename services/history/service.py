@@ -1,4 +1,4 @@
-"""Who did what, when, read for a person who asks or in full for a file; and who owes what."""
+"""Who did what and when, on screen or in full as a file; and who owes what."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What follows a failed job: how long it waits, how often it is tried, and when it ends.
+"""What happens after a job fails: how long it waits, how often it retries, when it gives up.
 
 Nothing is retried for ever in silence. Each line below has the pauses after the first tries, in
 seconds (the last one repeats), and how many tries there are in all. The comment above it says who

@@ -1,1 +1,1 @@
-"""The states, and the only functions that change one: a module for each machine."""
+"""The states, and the only functions that change them: a module for each machine."""

@@ -1,4 +1,4 @@
-"""A connection's states, from the first of its two sides to its end."""
+"""A connection's states, from its first side to its end."""
 
 from datetime import datetime
 from typing import TypedDict

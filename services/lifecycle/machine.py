@@ -1,8 +1,8 @@
-"""State machines: an arrow of the picture is a function, and nothing else writes a state.
+"""State machines: each arrow of the diagram is a function, and nothing else writes a state.
 
 The function gets the row and what came of the work, and returns the columns to write. The decorator
-turns it into the write itself: it takes the session first, and lands only while the row is in one
-of the states that the arrow starts in.
+turns it into the write itself, which takes the session first, and takes effect only while the row
+is in one of the states that the arrow starts in.
 """
 
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A payment's states, from Xero to its copy in Paymo, and back out again."""
+"""A payment's states, from Xero to its copy in Paymo, and its removal."""
 
 from collections.abc import Iterable
 from datetime import date, datetime

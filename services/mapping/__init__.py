@@ -1,1 +1,1 @@
-"""From a Paymo invoice and a person's choice to Xero's invoice, and what stands in its way."""
+"""From a Paymo invoice and a person's choice to Xero's invoice, and what stops it."""

@@ -1,4 +1,4 @@
-"""One invoice that somebody wants exported, where it goes to, and what Xero is sent."""
+"""One invoice that somebody wants to export, its destination, and what Xero would get."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Everything that is checked before an invoice is exported, each check with its finding.
+"""All checks before an export, each with its finding.
 
 A check is pure: it takes Paymo's invoice, the person's choices and the organisation's settings. Red
 means that nothing is sent; the sentence says what is wrong, why, and what to do.

@@ -1,4 +1,4 @@
-"""Which of Xero's tax types the taxed lines of an invoice go out with, and why.
+"""Which of Xero's tax types an invoice's taxed lines get, and why.
 
 The tax comes from the account. If it doesn't equal Paymo's, a person chooses one of Xero's rates
 that do, or the owner exports this one invoice with the tax that differs.

@@ -1,4 +1,4 @@
-"""An index of an organisation's contacts, read once by each process and kept up to date.
+"""An index of an organisation's contacts, loaded once per process and kept up to date.
 
 It holds names, and what proves an identity: tax numbers and e-mail addresses, in any spelling.
 Searching for what people type is cheap. Recognising a client compares names word by word, which

@@ -1,4 +1,4 @@
-"""How alike two words are, how alike two names, and in which way."""
+"""How similar two words or two names are, and in what way."""
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace

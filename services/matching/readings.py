@@ -1,4 +1,4 @@
-"""How a name can be read: its words in one spelling, and what is set apart from them.
+"""The ways to read a name: its words in one spelling, and what is set apart from them.
 
 Everything here holds for names in general. Nothing is about one business.
 """

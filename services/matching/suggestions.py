@@ -1,4 +1,4 @@
-"""Which contacts may be a client's, likeliest first, and the menu rows that offer them."""
+"""Suggests contacts for a client, likeliest first, and fills the menus with them."""
 
 import re
 from collections.abc import Mapping, Sequence

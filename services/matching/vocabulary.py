@@ -1,4 +1,4 @@
-"""Words of names in general: abbreviations, titles, nicknames, legal forms, what many share."""
+"""Words that occur in names: abbreviations, titles, nicknames, legal forms, common words."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Paymo's webhooks: registered by a job, and checked once a day.
+"""Paymo's webhooks: a job registers them, and checks them once a day.
 
 Token and secret are stored before the call, and Paymo's webhooks are listed before one is added, so
 that a lost answer never makes two.

@@ -1,4 +1,4 @@
-"""Copying Xero's lists: the contacts, and the settings that an export can be refused for.
+"""Copies Xero's lists: the contacts, and the settings that can cause a refusal.
 
 Changed contacts are copied whenever that is due, and all of them once a night: twenty thousand are
 twenty calls. Archived and merged ones count as changed; only the whole list shows which are gone.

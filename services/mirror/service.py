@@ -1,4 +1,4 @@
-"""Copying both systems' lists into the local mirror, which menus and checks read."""
+"""Copies both systems' lists into the local mirror, which menus and checks read."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The words that services, store and handlers share: states, kinds, and small frozen facts."""
+"""The types that services, store and handlers share: states, kinds, and small frozen facts."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeVar

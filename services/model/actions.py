@@ -1,4 +1,4 @@
-"""What one press can do; which refusal offers which is said here, how it is drawn in `handlers`."""
+"""The actions behind buttons, and which refusal offers which; `handlers` draws them."""
 
 from collections.abc import Collection, Iterable
 from enum import StrEnum

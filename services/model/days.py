@@ -1,4 +1,4 @@
-"""Days and moments: as remote systems write them, and which day it is where books are kept."""
+"""Days and moments: how remote systems write them, and what day it is for an organisation."""
 
 import re
 import unicodedata

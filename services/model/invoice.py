@@ -1,4 +1,4 @@
-"""An invoice on both sides: its states, how it looks, what settles it, where a person finds it."""
+"""An invoice on both sides: its states, how it looks, what settles it, and where to open it."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The jobs that a worker can be nudged to do, how long one call may take, and what is left."""
+"""The jobs a worker can be nudged to do, how long a call may take, and how much time is left."""
 
 from dataclasses import dataclass
 from datetime import timedelta

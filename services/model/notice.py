@@ -1,4 +1,4 @@
-"""Kinds of notifications, the topics they belong to, and when a digest comes."""
+"""Kinds of notifications, their topics, and when a digest comes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Numbers as people paste them and as phones type them, and which one in a list is meant."""
+"""Invoice numbers as people paste them and phones type them, and which one somebody means."""
 
 import re
 import unicodedata

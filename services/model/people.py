@@ -1,4 +1,4 @@
-"""Who acts, where, what they may do, and what they are shown."""
+"""Who acts and where, what they may do, and what they may see."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum

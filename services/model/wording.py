@@ -1,4 +1,4 @@
-"""Sentences for people, and the facts in them that each surface writes in its own way.
+"""Sentences for people, with facts that each surface formats in its own way.
 
 A sentence is plain text. A person, a command, an amount or a day is in it as a fact, between two
 control characters that no text from outside has, so that a client's name is never taken for one.

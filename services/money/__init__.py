@@ -1,4 +1,4 @@
-"""Money from Paymo's figures to Xero's lines: pure arithmetic, Decimal in and Decimal out."""
+"""From Paymo's figures to Xero's lines: pure arithmetic, Decimal in and Decimal out."""
 
 from services.money.figures import (
     THREE_DECIMALS,

@@ -1,4 +1,4 @@
-"""Exact arithmetic: its figures, how it refuses, rates in per cent, shares, and currencies."""
+"""Exact arithmetic: figures, percentages, shares, currencies, and how it refuses."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

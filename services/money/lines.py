@@ -1,4 +1,4 @@
-"""From Paymo's figures, once they add up, to the lines that Xero is sent."""
+"""Turns Paymo's figures, once they add up, into the lines that Xero gets."""
 
 from decimal import Decimal
 from enum import StrEnum

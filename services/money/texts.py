@@ -1,4 +1,4 @@
-"""Texts: numbers and descriptions as Xero keeps them; money and days as people write them.
+"""Numbers and descriptions as Xero stores them; money and days as people write them.
 
 Babel's data for the organisation's country decide how people write, and plain English where it has
 none for it.

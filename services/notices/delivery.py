@@ -1,4 +1,4 @@
-"""Delivery of the outbox: in order within a channel, at most one message a second.
+"""Delivers the outbox: in order within a channel, at most one message a second.
 
 A message with an unknown outcome is posted again, so a lost answer of Slack's can show one twice.
 Slack has no key that would prevent it, and losing a notification would be worse.

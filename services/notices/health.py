@@ -1,4 +1,4 @@
-"""Early warnings: the owner learns of a coming problem, once while it lasts."""
+"""Early warnings: the owner learns once of each problem that is coming."""
 
 import errno
 import shutil

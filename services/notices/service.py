@@ -1,4 +1,4 @@
-"""Subscriptions: which channel gets which notifications, and who does while it is paused."""
+"""Subscriptions: which channel gets which notifications, and who gets them while it is paused."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,1 +1,1 @@
-"""Comparing what Paymo and Xero state of the same invoices."""
+"""Comparing what Paymo and Xero say about the same invoices."""

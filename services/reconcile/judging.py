@@ -1,4 +1,4 @@
-"""From what both sides state to the rows of a report, each with the one thing that helps."""
+"""Turns what both sides say into the rows of a report, each with the one button that helps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

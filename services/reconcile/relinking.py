@@ -1,4 +1,4 @@
-"""Finding former exports again after the database was lost.
+"""Finds earlier exports again after the database was lost.
 
 Exports are recognised in Xero by their link to Paymo, or by number, and copies of payments in Paymo
 by their notes. Searching changes nothing. Each invoice found is saved with its payments, one at a

@@ -1,4 +1,4 @@
-"""Which month is compared, what comes of it, the screen that shows it, and a digest's figures."""
+"""Which month is compared, the result, its screen, and a digest's figures."""
 
 import re
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""Comparing both systems: asked for by a person, or by the clock for a channel's digest."""
+"""Compares both systems, for a person who asks or for a channel's digest."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""The settings of a connection: who may do what, and what happens automatically."""
+"""A connection's settings: who may do what, and what happens automatically."""

@@ -1,4 +1,4 @@
-"""The settings of a connection: who may do what, what voids mean, and who asks for a role."""
+"""A connection's settings: who may do what, what voiding does, and who asks for a role."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace

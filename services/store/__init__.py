@@ -1,4 +1,4 @@
-"""The only door to the database."""
+"""The only code that queries the database."""
 
 import errno
 

@@ -1,4 +1,4 @@
-"""Who owns a connection, and asking the owner for a role or to hand it over.
+"""Who owns a connection, and requests to the owner for a role or to hand over.
 
 A person has one open request, which is answered once, whoever presses.
 """

@@ -1,4 +1,4 @@
-"""Who did what, when; rows are only ever added."""
+"""Who did what and when; rows are only ever added."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Batches: exports of many invoices, taken by one worker at a time, with a row for each invoice."""
+"""Batches: exports of many invoices, taken by one worker at a time, with a row per invoice."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime

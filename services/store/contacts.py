@@ -1,4 +1,4 @@
-"""Xero's contacts as a whole, and a mark by which a reader sees that any changed."""
+"""Xero's contacts as a whole, and a mark that shows readers when any of them changed."""
 
 import secrets
 from collections.abc import AsyncIterator

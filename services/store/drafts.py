@@ -1,4 +1,4 @@
-"""Export forms on people's screens, and which tables of invoices are drawn again with them."""
+"""Export forms on people's screens, and the tables of invoices that are redrawn with them."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta

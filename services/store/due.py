@@ -1,4 +1,4 @@
-"""Everything that is due, whatever became of the nudges for it, and what is left undone."""
+"""Everything that is due, even if its nudge was lost, and what is left over."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The engine: SQLite by default, PostgreSQL by URL, secrets readable once it is open."""
+"""The engine: SQLite by default, PostgreSQL by URL, with secrets that its keys open."""
 
 import asyncio
 import contextlib

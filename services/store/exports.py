@@ -1,4 +1,4 @@
-"""Exports: claimed once, taken by one worker at a time, found again by what Xero calls them."""
+"""Exports: claimed once, taken by one worker at a time, found again by their number in Xero."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Xero's token sets: whoever wins the claim on one refreshes it, and stores the result."""
+"""Xero's token sets: whoever claims one refreshes it and stores the result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

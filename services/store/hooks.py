@@ -1,4 +1,4 @@
-"""Paymo's webhooks of a connection: their address is found by its digest, as one-time links are."""
+"""Paymo's webhooks of a connection, found by the hash of their address."""
 
 import secrets
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""Leases: one worker at a time has a row, and a killed one keeps it for seconds only.
+"""Leases: only one worker at a time has a row, and a killed one keeps it for seconds only.
 
 A lease ends when its worker lets go of the row, and expires if nobody renews it. Whoever wants
 something else done with the row takes it away (`wanted`); each write of the former worker is

@@ -1,4 +1,4 @@
-"""One-time links: handed out once, used once; the database knows only their digests."""
+"""One-time links: handed out once, used once; the database has only their hashes."""
 
 import secrets
 from collections.abc import Collection

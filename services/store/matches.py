@@ -1,4 +1,4 @@
-"""What people chose once: each client's contact and account, and Xero's rates for Paymo's."""
+"""What people chose: each client's contact and account, and Xero's rates for Paymo's."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime

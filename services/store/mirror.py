@@ -1,4 +1,4 @@
-"""The local mirror of Xero's and Paymo's lists, what they left out, and the menus' searches."""
+"""The local mirror of Xero's and Paymo's lists, rows that couldn't be read, and menu searches."""
 
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""An invoice by the number that people know it by: its head in Paymo, and all its exports."""
+"""Finds an invoice by its number: its header in Paymo, and all its exports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

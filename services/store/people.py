@@ -1,4 +1,4 @@
-"""People: their roles, names, first meeting with the app, and Home tabs to redraw.
+"""People: their roles, their names, when they first met the app, and Home tabs to redraw.
 
 Whatever concerns a person marks their Home as out of date (`outdate`); a few seconds later the
 outbox publishes it once, with everything that happened meanwhile. A new day does so, too.

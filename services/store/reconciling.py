@@ -1,4 +1,4 @@
-"""What a comparison of both systems reads of ours, whose digest is owed, and what it counts."""
+"""Our rows for a comparison of both systems, whose digest is due, and what it counts."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A connection's regular jobs, one row each, and tasks: asked for once, kept as a record."""
+"""A connection's regular jobs, one row each; and tasks, done once and kept as a record."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""What was posted and is out of date: drawn again.
+"""Messages that are out of date and have to be redrawn.
 
 Cards are drawn as their invoices are now. What asks for something loses its buttons once that is
 over, and says who did it and when.

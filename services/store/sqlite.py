@@ -1,7 +1,7 @@
-"""SQLite's connections: how they behave, and as few trips to their threads as can be.
+"""SQLite's connections: how they behave, and how they save trips to their threads.
 
 Each has a thread of its own, and a trip there and back costs more than most statements. The driver
-makes four for each: for the cursor, the statement, its rows, and the end of the cursor.
+makes four for each statement: for the cursor, the statement, its rows, and the end of the cursor.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""The database as a whole: its version, its only process, and what is deleted.
+"""The database as a whole: its version, its single process on SQLite, and what is deleted when.
 
 A lease keeps two processes from doing the same thing. If the only process restarts, its old leases
 are released at once instead of expiring. What an earlier process has sent may still take effect,

@@ -1,1 +1,1 @@
-"""Bringing payments and deletions from Xero back to Paymo, and keeping the mirror."""
+"""Bringing payments and deletions from Xero to Paymo, and refreshing the mirror."""

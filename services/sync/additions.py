@@ -1,4 +1,4 @@
-"""New payments on their way into Paymo, for a hundred invoices at a time.
+"""Adds new payments to Paymo, for a hundred invoices at a time.
 
 It takes rows, reads invoices, writes notes and records copies for many payments together. Odd
 payments are left to `services.sync.payments`, which reads their invoices afresh, one by one.

@@ -1,4 +1,4 @@
-"""What people do by hand to exported invoices: edits on either side, deletions in Paymo.
+"""What people change by hand on exported invoices: edits on either side, deletions in Paymo.
 
 Each is notified once, and nothing moves. Xero's list of changes shows its edits. Paymo takes one
 call a sweep: a list of a hundred invoices, hinted ones first (by a webhook, or by the copied list),

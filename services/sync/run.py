@@ -1,4 +1,4 @@
-"""One sweep of one organisation: what its steps share, and what people are told of it."""
+"""One sweep of one organisation: what its steps share, and the notifications it sends."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence

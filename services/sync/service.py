@@ -1,4 +1,4 @@
-"""What asks for a sweep, and what people decide about payments and deletions: rows, no calls.
+"""What triggers a sweep, and what people decide about payments and deletions: rows, no calls.
 
 Webhooks are verified, and are hints only: nothing but ids is read from them, since a replay looks
 the same. Our own writes come back as hints, too; the sweep that they cause finds nothing to do.

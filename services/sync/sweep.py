@@ -1,4 +1,4 @@
-"""One sweep of one organisation: read what changed, note it, and have Paymo follow.
+"""One sweep of one organisation: read what changed, note it, and make Paymo follow.
 
 If nothing happened it takes one call to Xero. The cursor moves only after everything that was read
 is recorded; rows that pages list twice count once.

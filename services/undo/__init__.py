@@ -1,1 +1,1 @@
-"""Taking exports back, and bringing deleted invoices back."""
+"""Undoing exports, and restoring deleted invoices."""

@@ -1,1 +1,1 @@
-"""Bringing an exported invoice up to date."""
+"""Updating an exported invoice in Xero."""

@@ -1,4 +1,4 @@
-"""What Paymo's answers hold: just the fields that are used, amounts exact.
+"""Paymo's answers: only the fields we use, with exact amounts.
 
 What has a default may be absent; the rest must not be guessed (see `services.clients.rows`).
 """

@@ -1,4 +1,4 @@
-"""Calls to one Xero organisation. Every call names its tenant; a refusal is translated once.
+"""Calls to one Xero organisation. Every call names its tenant, and refusals are translated here.
 
 Facts: Xero's accounting API pages (requests-and-responses, invoices, payments, limits).
 """

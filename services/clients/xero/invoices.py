@@ -1,4 +1,4 @@
-"""Calls about invoices in Xero, one or many, and about what hangs on them."""
+"""Calls about invoices in Xero, one or many, and what is attached to them."""
 
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence

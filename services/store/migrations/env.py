@@ -1,4 +1,4 @@
-"""Alembic's environment: it is handed a connection and migrates over it."""
+"""Alembic's environment: it gets a connection and migrates over it."""
 
 from alembic import context
 

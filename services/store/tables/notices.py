@@ -1,4 +1,4 @@
-"""Subscriptions, the outbox of notices, cards in channels, and who did what."""
+"""Subscriptions, the outbox of notifications, cards in channels, and who did what."""
 
 from datetime import date, datetime
 from decimal import Decimal
