@@ -363,7 +363,7 @@ class PaymoClient(PaymoTransport):
 
 @dataclass(frozen=True, slots=True)
 class PaymoClients:
-    """Makes a client for each API key; what is known of a key's allowance is kept."""
+    """Makes a client for each API key; keeps what is known of its allowance, but not the key."""
 
     http: httpx.AsyncClient
     sleep: Sleep = sleep_for
@@ -377,7 +377,8 @@ class PaymoClients:
         """
         if not api_key:
             raise NotConnected("Paymo isn't connected.", system="Paymo")
-        turnstile = self.turnstiles.setdefault(api_key, Turnstile())
+        access = mark_of(api_key)
+        turnstile = self.turnstiles.setdefault(access, Turnstile())
         return PaymoClient(
             api=ApiClient(
                 "Paymo",
@@ -388,7 +389,7 @@ class PaymoClients:
                 limit=self.limit,
             ),
             auth=httpx.BasicAuth(api_key, "x"),
-            access=mark_of(api_key),
+            access=access,
             turnstile=turnstile,
             patience=WaitBudget(patience),
         )
