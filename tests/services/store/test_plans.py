@@ -171,6 +171,27 @@ async def test_what_is_due_says_which_connections_are_looked_up(database_url: st
     assert [each for each in read if each in plans[0]] == []
 
 
+async def test_what_is_due_is_planned_once(postgres_url: str) -> None:
+    """PostgreSQL plans a statement five times before it keeps a plan, which is for any values."""
+    database = open_database(postgres_url)
+    async with database.sessions.begin() as session:
+        for at in range(1000):
+            await connect(session, f"T{at}", sweep_due_at=NOW + timedelta(hours=1))
+    longest = text(
+        "SELECT generic_plans FROM pg_prepared_statements ORDER BY length(statement) DESC LIMIT 1"
+    )
+    kept: list[int | None] = []
+    async with database.sessions() as session:
+        for prepare in ("SELECT 1", "ANALYZE"):
+            await session.execute(text(prepare))
+            for _ in range(10):
+                await due.list_due(session, NOW)
+            kept.append(await session.scalar(longest))
+    await database.close()
+
+    assert kept == [5, 15]
+
+
 @pytest.mark.parametrize("waiting", [("C2", "C1"), ("C1", "C2")])
 async def test_a_channel_that_has_to_wait_keeps_no_other_waiting(
     database_url: str, waiting: tuple[str, str]
