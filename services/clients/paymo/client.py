@@ -377,8 +377,7 @@ class PaymoClients:
         """
         if not api_key:
             raise NotConnected("Paymo isn't connected.", system="Paymo")
-        access = mark_of(api_key)
-        turnstile = self.turnstiles.setdefault(access, Turnstile())
+        turnstile = self.turnstiles.setdefault(access := mark_of(api_key), Turnstile())
         return PaymoClient(
             api=ApiClient(
                 "Paymo",
