@@ -341,8 +341,6 @@ async def list_in(
 
 async def want_fresh_lists(session: Session, connection: Connection, now: datetime) -> None:
     """Have both systems' lists copied soon, unless that happened just now."""
-    if connection.state is not ConnectionState.ACTIVE:
-        return
     if connection.xero_mirrored_at is not None and connection.xero_mirrored_at < now - _OLD_LISTS:
         connection.xero_mirrored_at = None
     copied = connection.paymo_mirrored_at

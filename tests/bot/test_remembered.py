@@ -16,7 +16,7 @@ from services.connect.service import ConnectService, WorkspaceService
 from services.errors import NotAllowed
 from services.lifecycle import connection as lifecycle
 from services.model.people import Person, Role
-from services.store import connections, workspaces
+from services.store import connections, notices, workspaces
 from services.store.engine import Database
 from services.store.slack import SlackInstallationStore
 from services.store.tables import Subscription
@@ -136,6 +136,12 @@ async def test_what_is_written_without_being_read_counts_as_well(
         await session.execute(insert(Subscription).values(**heard, **_USUAL))
 
     assert await asking.best_role(somebody) is Role.VIEWER
+
+    async with here.sessions.begin() as session:
+        await notices.pause_channel(session, 1, "C1", "It's archived.")
+
+    with pytest.raises(NotAllowed):
+        await asking.best_role(somebody)
 
 
 _USUAL = {

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.connect.links import LinkExpired
-from services.errors import NotAllowed, NotConnected
+from services.errors import NotAllowed, NotConnected, ServiceError
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.jobs import Job
@@ -196,8 +196,14 @@ async def test_the_same_two_connected_again_go_on_where_they_stopped(stand: Conn
 
 
 async def test_another_pair_after_an_end_begins_anew(stand: Connecting) -> None:
+    """A connection that nobody completed isn't named as the former one."""
     connection = await stand.connect()
     await end(stand, connection)
+    half = await stand.service.open(ANNA)
+    await stand.give_key(nonce_of(half.paymo_link), "oak-key")
+    await end(stand, await stand.connection(half.connection_id))
+    assert await stand.service.former(ANNA) == "Maple Studio → Maple Books"
+    assert await stand.service.former(BEN) == ""
     checklist = await stand.service.open(ANNA)
     await stand.give_key(nonce_of(checklist.paymo_link), "oak-key")
     await stand.press(nonce_of(checklist.xero_link), stand.maple)
@@ -258,3 +264,16 @@ async def test_no_end_overtakes_a_webhook_on_its_way(stand: Connecting) -> None:
     assert before.state is ConnectionState.ENDING
     assert (await stand.connection(connection.id)).state is ConnectionState.ENDED
     assert stand.paymo.company.hooks == {}
+
+
+async def test_the_same_two_are_not_connected_again_while_they_are_being_ended(
+    stand: Connecting,
+) -> None:
+    await stand.connect()
+    again = await stand.service.add(ANNA)
+    await stand.service.disconnect(ANNA, PLACE)
+    await stand.give_key(nonce_of(again.paymo_link))
+    with pytest.raises(ServiceError, match="already connected"):
+        await stand.press(nonce_of(again.xero_link), stand.maple)
+
+    assert (await stand.connection(again.connection_id)).state is ConnectionState.PENDING

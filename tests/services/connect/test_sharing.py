@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from services.connect.service import WorkspaceService
-from services.errors import NotConnected, System
+from services.errors import NotAllowed, NotConnected, SeveralConnections, System
 from services.lifecycle.connection import mark_broken
 from services.model.connection import ConnectionState
 from services.model.people import Person
-from services.store.tables import Connection, Grant, Notice
+from services.store.tables import Connection, Grant, Notice, Subscription
 from tests.services.bridge import ANNA, BEN
 from tests.services.connecting import PLACE, Connecting, nonce_of
 
@@ -174,3 +174,47 @@ async def test_what_still_had_the_former_access_breaks_nothing_off(
     async with stand.database.sessions.begin() as session:
         assert await mark_broken(session, before.id, refusal, stand.clock())
     assert (await stand.connection(before.id)).state is ConnectionState.BROKEN
+
+
+@pytest.mark.parametrize("is_ended", [False, True], ids=["connected", "ended"])
+@pytest.mark.parametrize(
+    "there", [ELSEWHERE, Person("E1", "T1", "U1", "C1")], ids=["workspace", "organisation"]
+)
+async def test_the_same_two_elsewhere_are_a_connection_of_its_own(
+    stand: Connecting, there: Person, *, is_ended: bool
+) -> None:
+    """Somebody with the same id is another person there, and what they begin is theirs."""
+    first = await stand.connect()
+    begun = await stand.service.add(ANNA)
+    if is_ended:
+        await end(stand, first)
+    state = (await stand.connection(first.id)).state
+    second = await stand.connect(there)
+    another = await stand.service.add(there)
+
+    assert second.state is ConnectionState.ACTIVE
+    assert second.workspace_id != first.workspace_id
+    assert (await stand.connection(first.id)).state is state
+    assert another.connection_id not in {begun.connection_id, second.id}
+    with pytest.raises(NotConnected):
+        await stand.service.confirm(there, first.id)
+
+
+async def test_nobody_is_shown_or_asked_about_a_connection_without_a_role_in_it(
+    stand: Connecting,
+) -> None:
+    """A channel that hears of one of two shows that one alone."""
+    maple, oak = await stand.connect(), await oak_studio(stand, ANNA)
+    heard = Subscription(connection_id=maple.id, channel_id="C1", topics=[], set_by="U1")
+    heard.set_at = stand.clock()
+    async with stand.database.sessions.begin() as session:
+        session.add(heard)
+    await stand.change(oak, viewers=["U2"])
+    (shown,) = await stand.service.overviews(replace(BEN, user_id="U9"))
+
+    assert shown.connection_id == maple.id
+    with pytest.raises(SeveralConnections):
+        await stand.service.farewell(replace(ANNA, channel_id="D1"))
+    with pytest.raises(NotAllowed) as refusal:
+        await stand.service.farewell(replace(BEN, channel_id="D1"))
+    assert refusal.value.connection_id == oak.id

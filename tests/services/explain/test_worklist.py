@@ -17,7 +17,7 @@ from services.explain.worklist import HomeStep, WorkList
 from services.model.people import Person, Role
 from services.model.wording import situated
 from services.settings.service import AccessService
-from services.store import people
+from services.store import people, workspaces
 from services.store.engine import Database
 from services.store.tables import Acquaintance, Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
@@ -236,3 +236,33 @@ async def test_home_is_drawn_again_for_what_came_or_changed_in_paymo(bridge: Bri
     assert not await is_drawn_again()
     company.set_status(company.numbered("NEW-1").id, "paid")
     assert await is_drawn_again()
+
+
+async def test_home_is_drawn_again_for_who_has_a_role_there_and_looked_lately(
+    bridge: Bridge,
+) -> None:
+    await bridge.change(exporters=["U2"], viewers=["U3", "U4"])
+    here, now = (await bridge.connection()).workspace_id, bridge.clock()
+    homes = Homes(ExplainService(bridge.database, bridge.links, bridge.work, bridge.clock))
+    async with bridge.database.sessions.begin() as session:
+        there = (await workspaces.find_or_add(session, "", "T2", now)).id
+        for workspace_id, who in ((here, "U1 U2 U3 U9"), (there, "U1")):
+            for each in who.split():
+                await people.open_home(session, workspace_id, each, now)
+        await people.open_home(session, here, "U4", now - timedelta(days=31))
+        await session.execute(update(Acquaintance).values(due_at=None))
+
+    await bridge.export_it("INV-1")
+
+    async with bridge.database.sessions() as session:
+        due = await session.execute(
+            select(Acquaintance.workspace_id, Acquaintance.user_id)
+            .where(Acquaintance.due_at.is_not(None))
+            .order_by(Acquaintance.user_id)
+        )
+        assert due.all() == [(here, "U1"), (here, "U2"), (here, "U3")]
+    bridge.clock.turn(minutes=1)
+    for workspace_id, count in ((there, 0), (here, 3)):
+        step = HomeStep(bridge.database, homes, bridge.clock)
+        await bridge.runner.run_all([step], workspace_id)
+        assert len(homes.drawn) == count

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.xero.model import Invoice as XeroInvoice
-from services.errors import NotAccepted, NotAllowed
+from services.errors import NotAccepted, NotAllowed, ServiceError
 from services.export.recording import ExportResult
 from services.model.actions import Action
 from services.model.export import ExportState
@@ -103,6 +103,10 @@ async def test_e21_others_are_told_whom_to_ask(bridge: Bridge) -> None:
     assert seen.ask == "U1"
     with pytest.raises(NotAllowed, match=str(Member("U1"))):
         await bridge.forms.act(form.draft_id, BEN, Action("override_tax"))
+    decided = await bridge.form_for("INV-1")  # by the owner, in a form of theirs
+    await bridge.forms.act(decided.draft_id, ANNA, Action.OVERRIDE_TAX)
+    with pytest.raises(ServiceError, match="open for too long"):
+        await bridge.requests.request(BEN, decided.draft_id, choice, reply_to())
 
 
 async def test_e21_a_tax_that_changed_on_the_way_is_let_go_from_the_refusal(

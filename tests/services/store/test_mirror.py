@@ -234,3 +234,28 @@ async def test_what_a_list_says_again_is_not_written_again(database: Database) -
 
     written = [each for each, _ in heard if each.startswith("INSERT")]
     assert (len(written), found) == (1, ["Ant", "Bee"])
+
+
+async def test_what_is_chosen_in_one_connection_is_no_choice_of_another_with_the_same_books(
+    database: Database,
+) -> None:
+    mine, other = await connected(database, "T1"), await connected(database, "T2")
+    assert mine.tenant_id == other.tenant_id
+    async with database.sessions.begin() as session:
+        await mirror.put(session, mine.id, Client, [client(1, "Zoo")])
+        await mirror.put(session, other.id, Contact, [contact("z", "Zoo")])
+        await mirror.put(session, mine.id, Contact, [contact("zoo", "Zoo")])
+        namesake = await mirror.find_namesake(session, mine.id, "Zoo", "")
+        await matches.remember(session, matched(other.id, 1, contact_id="z", account_id="a"))
+        await matches.remember_tax(session, other, ("20", "OUTPUT2"), by="U1", at=NOW)
+        await matches.forget_account(session, mine, "a")
+        kept = await matches.find(session, other.id, other.tenant_id, 1)
+
+        assert await unmatched(session, mine.id, mine.tenant_id) == ["Zoo"]
+        assert await matches.find_last_account(session, mine.id, mine.tenant_id) == ""
+        assert await matches.list_tax_choices(session, mine) == {}
+        assert await matches.list_tax_choices(session, other) == {"20": "OUTPUT2"}
+        assert kept is not None
+        assert kept.account_id == "a"
+        assert namesake is not None
+        assert namesake.contact_id == "zoo"
