@@ -99,8 +99,14 @@ def check(payment: Payment, now: datetime) -> PaymentColumns:
     return _at_once(payment, now)
 
 
+@machine.press([PaymentState.REMOVED], PaymentState.CHECKING, as_read=[Payment.fence])
+def check_again(payment: Payment, stated: Settlement, now: datetime) -> PaymentColumns:
+    """Check with Xero what is listed once more: it came back, or the list is an old one."""
+    return {**_at_once(payment, now), **_as_stated(stated)}
+
+
 @machine.press(
-    [PaymentState.ADDING, PaymentState.RECORDED, PaymentState.REMOVED],
+    [PaymentState.ADDING, PaymentState.RECORDED],
     PaymentState.REMOVING,
     as_read=[Payment.fence],
 )
@@ -110,18 +116,13 @@ def replace(payment: Payment, stated: Settlement, now: datetime) -> PaymentColum
 
 
 @machine.press(
-    [PaymentState.ADDING, PaymentState.ASKED, PaymentState.PARKED, PaymentState.REMOVED],
+    [PaymentState.ADDING, PaymentState.ASKED, PaymentState.PARKED],
     PaymentState.ADDING,
     as_read=[Payment.fence],
 )
 def restart(payment: Payment, stated: Settlement, now: datetime) -> PaymentColumns:
-    """Add a credit that came back, or whose amount changed before anything was sent."""
-    return {
-        **_at_once(payment, now),
-        "amount": stated.amount,
-        "paid_on": stated.paid_on,
-        "recorded_amount": None,
-    }
+    """Add a credit whose amount changed before anything was sent."""
+    return {**_at_once(payment, now), **_as_stated(stated)}
 
 
 async def check_all(session: Session, export: Export, now: datetime) -> None:
@@ -282,6 +283,10 @@ def give_removing_up(payment: Payment, why: str) -> PaymentColumns:
 def mark_deleted_by_person(_payment: Payment) -> PaymentColumns:
     """Note that somebody deleted the copy in Paymo, so that it does not come back."""
     return {}
+
+
+def _as_stated(stated: Settlement) -> PaymentColumns:
+    return {"amount": stated.amount, "paid_on": stated.paid_on, "recorded_amount": None}
 
 
 def _with_copy(payment: Payment, copy_id: int, amount: Decimal) -> PaymentColumns:

@@ -293,11 +293,13 @@ async def _compare(
         elif row.state is PaymentState.TOMBSTONE and row.due_at is None:
             await payment.look_for(session, row, now)
         return
-    is_only_told = row.state is PaymentState.PARKED and row.is_only_told
-    is_changed = (row.state in _JUDGED or is_only_told) and row.amount != listed.amount
-    if row.state is not PaymentState.REMOVED and not is_changed:
+    if row.state is PaymentState.REMOVED:
+        await payment.check_again(session, row, listed, now)
         return
-    # Only a credit can come back, or be applied to another amount, under its old id.
+    is_only_told = row.state is PaymentState.PARKED and row.is_only_told
+    if not (row.state in _JUDGED or is_only_told) or row.amount == listed.amount:
+        return
+    # Only a credit can be applied to another amount under its old id.
     is_asked = row.state is PaymentState.ASKED
     is_recorded = row.state is PaymentState.RECORDED or row.sent_at is not None
     change = payment.replace if is_recorded else payment.restart

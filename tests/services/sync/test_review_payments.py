@@ -337,3 +337,24 @@ async def test_d18_a_credit_that_paymo_does_not_get_warns_too(bridge: Bridge) ->
     facts = await told(bridge)
     said = text_of(Message(1, "C1", NoticeKind.PAYMENT_RECEIVED, facts, {}))
     assert "Paymo doesn't record it, and may still remind the client about this invoice" in said
+
+
+@pytest.mark.parametrize("status", ["DELETED", "AUTHORISED"])
+async def test_a_removed_payment_that_is_listed_again_comes_back_only_if_it_did(
+    bridge: Bridge, status: str
+) -> None:
+    """A list may be older than the one before; the payment itself tells."""
+    await pay(bridge, "40")
+    books = bridge.xero.books
+    (payment_id,) = books.payments
+    removed = books.remove_payment(payment_id)
+    await bridge.look()
+    assert paid(bridge) == []
+
+    removed.status = status
+    books.invoices[removed.invoice_id].payments.append(removed)
+    for _ in range(2):
+        await bridge.look()
+    is_back = status == "AUTHORISED"
+    assert paid(bridge) == [Decimal(40)] * is_back
+    assert len(await bridge.notices()) == 3 + is_back
