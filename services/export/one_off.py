@@ -24,6 +24,9 @@ from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.tables import Connection, Export, Task
 
+_ENDED = "Nothing changed: the connection was ended before anything was sent."
+_CHECKED_LATER = "We'll check once the same two are connected again."
+
 
 class TaskScreen(Protocol):
     """Where the person who asked for a task sees the outcome."""
@@ -89,8 +92,7 @@ class ExportTaskStep(OneOffStep):
             export = await exports.get(session, task.export_id or 0)
             connection = await connections.get(session, task.connection_id)
             if connection.state is ConnectionState.ENDED:
-                await lifecycle.refuse(session, task, "The connection was ended.")
-                await stop_undo(session, export)
+                await self._end_with_connection(session, Assignment(turn, export, connection))
                 return None
             if connection.state is not ConnectionState.ACTIVE:
                 due_at, why = self.now() + PARKED, "Paymo or Xero isn't connected now."
@@ -100,6 +102,24 @@ class ExportTaskStep(OneOffStep):
         if quiet_at is not None:
             raise StillUnderWay(until=quiet_at)
         return Assignment(turn, export, connection)
+
+    async def _end_with_connection(self, session: Session, about: Assignment) -> None:
+        """Refuse what never left; what may have is checked once the same two are connected again.
+
+        Otherwise an undo whose answer was lost would look like somebody's deletion by then.
+        """
+        task = about.task
+        if task.reply_to is None:
+            await lifecycle.refuse(session, task, _ENDED)
+        elif not task.data:
+            await self.record_refusal(session, about, _ENDED)
+            await stop_undo(session, about.export)
+            self.tell(about.turn, _ENDED, is_well=False)
+        else:
+            why = f"The connection was ended before {self.system} confirmed this. {_CHECKED_LATER}"
+            if task.reason != why:
+                self.tell(about.turn, why, is_well=False)
+            await lifecycle.put_off(session, task, self.now() + PARKED, why, is_try=False)
 
     async def give_up(self, turn: Turn[Task], refusal: ServiceError) -> None:
         """Go on once an hour, and say so once."""

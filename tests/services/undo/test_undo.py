@@ -7,6 +7,7 @@ import pytest
 
 from sandbox.xero.model import Invoice as XeroInvoice
 from services.errors import AlreadyRequested, NotAllowed, NotFound
+from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.invoice import InvoiceState
 from services.model.wording import Member, Moment
@@ -14,7 +15,7 @@ from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, Bridge, built_once
-from tests.services.fixtures import bridge_of
+from tests.services.fixtures import audited, bridge_of
 from tests.services.undoing import undo_number
 
 pytestmark = SQLITE_ALONE
@@ -237,3 +238,38 @@ async def test_a_copy_of_what_was_removed_before_it_does_not_stay_in_paymo(bridg
 
     assert export.invoice_state is InvoiceState.UNDONE
     assert company.payments_of(number) == []
+
+
+async def test_an_undo_that_never_left_ends_with_the_connection_and_says_so(bridge: Bridge) -> None:
+    await undo_number(bridge, ANNA, "INV-1")
+    await bridge.change(state=ConnectionState.ENDED)
+    await bridge.run()
+    await bridge.change(state=ConnectionState.ACTIVE)
+    await bridge.wait(hours=2)
+
+    export = await row(bridge)
+    left = export.invoice_state, in_xero(bridge, export).status
+    assert left == (InvoiceState.LIVE, "AUTHORISED")
+    assert "before anything was sent" in bridge.screen.sayings[-1].text
+    assert await audited(bridge, "undo_refused")
+
+
+async def test_an_undo_whose_answer_was_lost_before_the_end_is_no_deletion_later(
+    bridge: Bridge,
+) -> None:
+    path = "/api.xro/2.0/Invoices/"
+    bridge.xero.faults.add(method="POST", path=path, delay=0)
+    bridge.xero.faults.add(method="POST", path=path, hang_up="after")
+    await undo_number(bridge, ANNA, "INV-1")
+    await bridge.run()
+    await bridge.change(state=ConnectionState.ENDED)
+    await bridge.wait(hours=2)
+    said = bridge.screen.sayings[-1].text
+    await bridge.change(state=ConnectionState.ACTIVE)
+    await bridge.look()
+    await bridge.wait(hours=2)
+
+    export = await row(bridge)
+    assert (export.invoice_state, in_xero(bridge, export).status) == (InvoiceState.UNDONE, "VOIDED")
+    assert bridge.paymo.company.numbered("INV-1").status == "draft"
+    assert "once the same two are connected again" in said
