@@ -94,6 +94,15 @@ def access_asked_text(facts: Body) -> str:
 def answered_text(facts: Body) -> str:
     """Tell whoever asked what the owner said."""
     given, pair, owner = facts["given"], _pair(facts), f"<@{facts['owner']}>"
+    if facts.get("is_undelivered"):
+        what = "to hand over" if facts["is_handover"] else "for access to"
+        how = (
+            "If they don't answer within seven days, you can take over by connecting Xero again."
+            if facts["is_handover"]
+            else "Ask them yourself. If they have left, an exporter can become the owner, or "
+            "whoever runs the app can name another one."
+        )
+        return f"⛔ Slack can't deliver your request {what} {pair} to {owner}. {how}"
     if not given:
         what = "to hand over" if facts["is_handover"] else "your request for access to"
         return f"🔑 {owner} declined {what} {pair}."

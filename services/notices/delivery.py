@@ -25,6 +25,7 @@ from services.model.jobs import Job
 from services.model.notice import Layout, NoticeKind, is_for_everybody
 from services.notices.service import readdress, tell_of_pause
 from services.store import (
+    access,
     batches,
     connections,
     exports,
@@ -176,13 +177,17 @@ class NoticeStep(Step[Notice]):
         log.error("notice_given_up", notice=turn.row.id)
 
     async def _refuse(self, session: Session, turn: Turn[Notice], because: str) -> None:
-        """Keep the reason; whoever asked for an export learns who can't be asked to approve it."""
+        """Keep the reason; whoever asked for an approval or a role learns who can't be reached."""
         notice, export, batch_id = turn.row, None, None
         if notice.export_id is not None and notice.facts.get("is_open"):
             export = await exports.hold(session, notice.export_id)  # before its messages, as others
             batch_id = export.batch_id
         before = await settled.list_missed(session, batch_id) if batch_id else ()
-        if not await notices.refuse(session, notice, because) or export is None:
+        if not await notices.refuse(session, notice, because):
+            return
+        if notice.kind is NoticeKind.ACCESS_ASKED:
+            await access.tell_undelivered(session, notice.facts["request_id"], self.now())
+        if export is None:
             return
         may_reach = (await settled.deliveries(session, notice.source)).values()
         if not batch_id or not any(may_reach):

@@ -96,6 +96,19 @@ async def tell_owner(
     await notices.enqueue(session, connection, notification, now)
 
 
+async def tell_undelivered(session: Session, request_id: int, now: datetime) -> None:
+    """Tell who asked that Slack can't reach the owner, who may have left."""
+    request = await find(session, request_id)
+    if request is None or request.answered_at is not None:
+        return
+    connection = await connections.get(session, request.connection_id)
+    facts = _facts(connection) | {"given": "", "is_handover": request.is_handover}
+    facts["is_undelivered"] = True
+    source = f"{_source(request)}undelivered:{connection.owner_id}"
+    notification = Notification(NoticeKind.ACCESS_ANSWERED, source, facts, also=[request.user_id])
+    await notices.enqueue(session, connection, notification, now)
+
+
 def _source(request: AccessRequest) -> str:
     return f"access:{request.id}:"
 

@@ -116,3 +116,24 @@ async def test_settings_that_were_open_meanwhile_take_no_role_away_again(walk: W
     assert (
         "'value': 'notify'" in kept.partition("'action_id': 'credits'")[2].partition("initial")[2]
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "helps"), [("export INV-1", "Ask them yourself"), ("settings", "within seven days")]
+)
+async def test_whoever_asks_an_owner_who_left_hears_that_slack_cannot_reach_them(
+    walk: Walk, typed: str, helps: str
+) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    if typed == "settings":
+        await walk.type("settings")
+        view = await walk.modal("settings")
+        await slack.choose("Anna", view.id, "exporters", [slack.user("Ben").id])
+        await walk.submit(view)
+    await walk.type(typed, "Ben")
+    slack.refuse("chat.postMessage", "user_disabled")
+    await slack.press("Ben", await walk.ephemeral("⛔", "Ben"), "request_access")
+
+    said = (await direct(walk, "Ben", "Slack can't deliver your request")).text
+    assert (f"<@{slack.user('Anna').id}>" in said, helps in said) == (True, True)
