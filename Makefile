@@ -11,20 +11,20 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo tour axe test test-all test-rest chaos bench bench-check check format lint types layers check-slack audit lock try-readme release image clean
 
 help:
-	@echo "make demo         run the product against stand-ins of Slack, Xero and Paymo"
-	@echo "make tour         walk the demo in Chromium and write the pictures of README and docs/"
-	@echo "make test         every check, and every test but those below"
-	@echo "make test-all     that, and what needs PostgreSQL or Chromium, long property runs, walks"
-	@echo "make chaos        let 500 faults strike the program, and say what came of it (FAULTS=…, SEED=…)"
-	@echo "make bench        measure ours beside a limit and a peer, in turn (NAMES=…, PAIRS=…)"
-	@echo "make bench-check  measure a few for a minute, and fail where one is much worse than recorded"
+	@echo "make demo         run the product with stand-ins for Slack, Xero and Paymo"
+	@echo "make tour         walk through the demo in Chromium and take the pictures for README and docs/"
+	@echo "make test         every check, and every test that is quick"
+	@echo "make test-all     make test, plus tests that need PostgreSQL or Chromium, long property runs, walks"
+	@echo "make chaos        inject 500 faults into the running program, and report (FAULTS=…, SEED=…)"
+	@echo "make bench        measure the program against a limit and a peer (NAMES=…, PAIRS=…)"
+	@echo "make bench-check  measure a few for a minute, and fail if one is much slower than recorded"
 	@echo "make check        format, lint, types, layers"
-	@echo "make format       rewrite the code the house way"
-	@echo "make check-slack  hold every view and message against Slack's own types (needs Node)"
-	@echo "make audit        hold every locked dependency against published advisories (needs the network)"
+	@echo "make format       format the code"
+	@echo "make check-slack  check every view and message against Slack's own types (needs Node)"
+	@echo "make audit        check every locked dependency against published advisories (needs the network)"
 	@echo "make lock         refresh the lock files after editing pyproject.toml"
-	@echo "make try-readme   type the README's commands in a clean virtual environment (needs the network)"
-	@echo "make release      build wheel, sdist and image, and try each in a clean place (needs the network)"
+	@echo "make try-readme   run the README's commands in a clean virtual environment (needs the network)"
+	@echo "make release      build wheel, sdist and image, and try each from scratch (needs the network)"
 
 demo: $(READY)
 	@$(BIN)/paymo-xero demo
