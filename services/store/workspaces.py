@@ -187,7 +187,7 @@ def owned_by(table: Table, workspace: Workspace) -> ColumnElement[bool] | None:
         return table.c.id.in_(used.where(Connection.grant_id.is_not(None)))
     if table in _SLACK:
         # The SDK writes NULL where we write "".
-        return (table.c.team_id == workspace.team_id) & (
+        return table.c.team_id.is_not_distinct_from(workspace.team_id or null()) & (
             table.c.enterprise_id.is_not_distinct_from(workspace.enterprise_id or null())
         )
     if table.name == Workspace.__tablename__:

@@ -20,6 +20,7 @@ TABLES = Base.metadata.sorted_tables
 NOBODYS = {"slack_oauth_states", "changes"}
 NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 SECRET = "hunter2"
+Place = tuple[str, str]  # Slack's ids of an organisation and a workspace
 
 
 def value_of(column: Column[Any], team: str) -> Any:
@@ -45,8 +46,9 @@ def value_of(column: Column[Any], team: str) -> Any:
     return usual.get(kind, f"{column.name[:20]} {team}"[: getattr(column.type, "length", 0) or 99])
 
 
-async def fill(session: Session, team: str) -> Workspace:
-    """Add a row to every table, each below the former ones."""
+async def fill(session: Session, team: str, place: Place | None = None) -> Workspace:
+    """Add a row to every table, each below the former ones, for a team or another place."""
+    enterprise_id, team_id = place or ("", team)
     made: dict[str, dict[str, Any]] = {}
     for table in TABLES:
         values = {
@@ -54,9 +56,10 @@ async def fill(session: Session, team: str) -> Workspace:
             for column in table.columns
             if not (column.primary_key and column.name == "id")
         }
-        values |= {"team_id": team, "enterprise_id": ""} if table.name == "workspaces" else {}
+        if table.name == "workspaces":
+            values |= {"team_id": team_id, "enterprise_id": enterprise_id}
         if table.name.startswith("slack_") and table.name not in NOBODYS:
-            values |= {"team_id": team, "enterprise_id": None}
+            values |= {"team_id": team_id or None, "enterprise_id": enterprise_id or None}
         added = await session.execute(insert(table).values(**values).returning(table))
         made[table.name] = dict(added.mappings().one())
     await session.execute(
@@ -105,6 +108,32 @@ async def test_forgetting_leaves_nothing_and_takes_nothing_of_others(
     assert left == {each.name: 2 if each.name in NOBODYS else 1 for each in TABLES}
     assert {len(rows) for rows in others.values()} == {1}
     assert {len(rows) for rows in gone.values()} == {0}
+
+
+@pytest.mark.parametrize(
+    ("place", "another"),
+    [
+        (("E1", ""), ("E2", "")),
+        (("E1", ""), ("E1", "T1")),
+        (("E1", "T1"), ("", "T1")),
+        (("", "T1"), ("E1", "T1")),
+    ],
+)
+async def test_what_an_organisation_installed_is_forgotten_alone_and_whole(
+    database: Database, place: Place, another: Place
+) -> None:
+    """Slack's id of a workspace names both where it was installed twice, so it names none."""
+    async with database.sessions.begin() as session:
+        mine, other = await fill(session, "mine", place), await fill(session, "other", another)
+        found = await workspaces.find_named(session, place[1] or another[1])
+        assert found is (None if place[1] else other if another[1] else None)
+        await workspaces.forget_rows(session, mine)
+
+    async with database.sessions() as session:
+        others = await workspaces.export_rows(session, other)
+        left = {each.name: await count(session, each) for each in TABLES}
+    assert {len(rows) for rows in others.values()} == {1}
+    assert left == {each.name: 2 if each.name in NOBODYS else 1 for each in TABLES}
 
 
 async def test_a_consent_that_two_workspaces_share_outlives_one_of_them(
