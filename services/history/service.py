@@ -198,7 +198,6 @@ class OwedService:
             connection = await connections.get_for(session, person, Role.VIEWER)
             only = await people.only_client(session, connection, person)
             client = await worklists.client_named(session, connection.id, name, only)
-            await people.require_sight(session, connection, person, client.client_id)
             return await self._owed(session, connection, client.client_id, client.name)
 
     async def _owed(

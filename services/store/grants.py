@@ -118,11 +118,7 @@ async def list_idle(session: Session, before: datetime) -> Sequence[int]:
     return await session.every(
         select(Grant.id)
         .join(Connection, Connection.grant_id == Grant.id)
-        .where(
-            ~Grant.is_dead,
-            Grant.expires_at < before,
-            Connection.state != ConnectionState.ENDED,
-        )
+        .where(~Grant.is_dead, Grant.expires_at < before)
         .distinct()
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from services.connect.service import WorkspaceService
 from services.errors import NotAllowed, NotConnected, SeveralConnections, System
@@ -67,17 +68,30 @@ async def test_ending_one_of_two_leaves_the_other_working_and_says_so(
     assert await stand.rows(Grant) == []
 
 
-async def test_another_organisation_of_the_same_person_keeps_the_consent(
-    stand: Connecting,
+@pytest.mark.parametrize("is_same", [False, True], ids=["another", "the same"])
+async def test_an_organisation_that_the_same_person_connects_elsewhere_keeps_the_consent(
+    stand: Connecting, *, is_same: bool
 ) -> None:
+    """Also while that connection has no company in Paymo yet."""
     connection = await stand.connect()
     checklist = await stand.service.open(ELSEWHERE)
-    await stand.press(nonce_of(checklist.xero_link), stand.oak)
+    there = stand.maple if is_same else stand.oak
+    await stand.press(nonce_of(checklist.xero_link), there)
     await end(stand, connection)
     left = [each.tenant_id for each in stand.xero.authority.connections.values()]
 
-    assert left == [stand.oak.tenant_id]
+    assert left == [there.tenant_id]
     assert stand.xero.calls("POST", "/connect/revocation") == []
+
+
+async def test_who_is_not_named_by_xero_shares_nothing_with_others(stand: Connecting) -> None:
+    await stand.connect()
+    checklist = await stand.service.open(ELSEWHERE)
+    await stand.press(nonce_of(checklist.xero_link), stand.oak, user="person-two")
+    async with stand.database.sessions.begin() as session:
+        await session.execute(update(Grant).values(xero_user_id=""))
+
+    assert (await stand.service.farewell(ANNA)).others == ()
 
 
 async def test_another_person_of_xero_is_not_touched(stand: Connecting) -> None:

@@ -166,11 +166,14 @@ async def test_without_names_a_page_says_what_the_installation_says(
     stand: Connecting, installed: str | None, workspace: str
 ) -> None:
     async with stand.database.sessions.begin() as session:
-        for team_id, name in (("T1", installed), ("T2", "Another")):
+        for grid, team_id, name in ((None, "T1", installed), (None, "T2", "2"), ("E1", None, "3")):
+            if name is None:
+                continue
             session.add(
                 SlackInstallation(
                     client_id="1",
                     app_id="A1",
+                    enterprise_id=grid,
                     team_id=team_id,
                     team_name=name,
                     user_id="U1",

@@ -92,3 +92,16 @@ async def test_one_that_stays_keeps_the_consent_and_a_late_word_ends_nothing(
     assert await workspaces.is_installed("", "T1")
     assert (await stand.connection(connection.id)).state is ConnectionState.ACTIVE
     assert stand.xero.calls("POST", "/connect/revocation") == []
+
+
+async def test_an_organisation_takes_the_app_out_of_all_its_workspaces_and_no_others(
+    stand: Connecting,
+) -> None:
+    workspaces = WorkspaceService(stand.database, stand.clock)
+    places = [("E1", ""), ("E1", "T1"), ("E2", "T2"), ("", "T3")]
+    for place in places:
+        await workspaces.installed(*place, ANNA.user_id)
+    await workspaces.uninstalled("E1", "")
+    await workspaces.uninstalled("", "")  # nobody's
+
+    assert [await workspaces.is_installed(*place) for place in places] == [False, False, True, True]

@@ -222,6 +222,8 @@ async def test_what_was_approved_and_refused_by_xero_is_asked_anew(bridge: Bridg
     await approve(bridge)
     assert bridge.screen.results[-1].state is ExportState.FAILED
     export_id = bridge.screen.results[-1].export_id
+    async with bridge.database.sessions.begin() as session:
+        (await session.get_one(Export, export_id)).changed_by = "U1"
 
     await bridge.requests.act(BEN, export_id, reply_to(), Action.RETRY)
     await bridge.run()
@@ -230,6 +232,8 @@ async def test_what_was_approved_and_refused_by_xero_is_asked_anew(bridge: Bridg
     with pytest.raises(ServiceError, match="somebody else"):
         await approve(bridge, BEN)  # who pressed Try Again asked for this one
     assert numbers(bridge) == []
+    await approve(bridge, ANNA)  # what she changed before was Ben's to send now
+    assert numbers(bridge) == ["BIG-1"]
 
 
 async def test_what_changed_since_it_was_shown_is_asked_anew(bridge: Bridge) -> None:

@@ -14,6 +14,7 @@ from services.model.actions import Action
 from services.model.export import ExportState
 from services.model.wording import Member
 from services.store.engine import Database
+from services.store.tables import Export
 from tests.databases import SQLITE_ALONE
 from tests.services.bridge import ANNA, BEN, TODAY, Bridge, built_once, reply_to
 from tests.services.fixtures import audited, bridge_of
@@ -113,6 +114,7 @@ async def test_e21_a_tax_that_changed_on_the_way_is_let_go_from_the_refusal(
     bridge: Bridge,
 ) -> None:
     """The owner presses; somebody else who tries again has not decided anything."""
+    await bridge.change(exporters=["U2"])
     form = await bridge.form_for("INV-1")
     bridge.xero.books.accounts[account(bridge, "200")].tax_type = "NONE"
     bridge.clock.turn(minutes=2)
@@ -120,6 +122,11 @@ async def test_e21_a_tax_that_changed_on_the_way_is_let_go_from_the_refusal(
     await bridge.run()
     result = bridge.screen.results[-1]
     assert result.actions == ("override_tax", "look_again", "retry")
+    async with bridge.database.sessions.begin() as session:  # Xero refused it once more
+        (await session.get_one(Export, result.export_id)).override_tax = True
+    await bridge.requests.act(BEN, result.export_id, reply_to(), Action.RETRY)
+    await bridge.run()
+    assert list(bridge.xero.books.invoices) == []
 
     done = await press(bridge, "override_tax", result.export_id)
 

@@ -37,6 +37,7 @@ TELLING: list[tuple[NoticeKind, dict[str, object]]] = [
     (NoticeKind.INVOICE_DELETED, {"in_paymo": "gone_in_paymo"}),
     (NoticeKind.INVOICE_DRIFTED, {"side": "Xero", "differences": []}),
     (NoticeKind.HEALTH, {"problem": "The disk is full."}),
+    (NoticeKind.ACCESS_ASKED, {"done": {"by": "U2", "what": "allowed it"}}),
 ]
 
 

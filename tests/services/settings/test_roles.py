@@ -75,9 +75,11 @@ async def test_a_channel_of_one_client_is_no_place_to_ask_about_others(bridge: B
     other = bridge.paymo.company.add_client("Secret Ltd")
     for number, client in (("INV-1", acme), ("QUO-1", other), ("QUO-2", other), ("A-2", other)):
         bridge.paymo.company.add_invoice(number, client, [("Work", "", 1, "100")], tax=15)
-    bridge.xero.books.add_contact("Acme Ltd")
+    for each in (acme, other):
+        bridge.xero.books.add_contact(each.name)
     await bridge.wait(hours=2)
     await bridge.export_it("INV-1")
+    await bridge.export_it("QUO-1")
 
     await limit_channel(bridge, client_id=acme.id)
     assert await bridge.forms.card(BEN, "INV-1") is not None

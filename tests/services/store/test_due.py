@@ -179,14 +179,17 @@ async def test_what_is_old_is_thrown_away_and_the_rest_stays(database: Database)
             link = OneTimeLink(purpose="paymo", connection_id=connection.id, user_id="U1")
             links.add(session, link, then)
             session.add(Grant(access_token="a", refresh_token="r", expires_at=then))
+        used = Grant(access_token="a", refresh_token="r", expires_at=NOW - timedelta(days=9))
+        session.add(used)
         await session.flush()
+        (await session.get_one(Connection, connection.id)).grant_id = used.id
         await upkeep.purge(session, NOW)
         left = [
             await session.scalar(select(func.count()).select_from(table))
             for table in (Draft, SlackState, OneTimeLink, Grant)
         ]
 
-    assert left == [1, 1, 1, 1]
+    assert left == [1, 1, 1, 2]
 
 
 async def test_what_waits_for_long_and_what_was_given_up_is_counted(database: Database) -> None:

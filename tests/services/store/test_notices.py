@@ -206,6 +206,7 @@ async def test_while_a_channel_is_paused_who_subscribed_it_hears_instead(
             await notices.subscribe(session, wanted(each))
         paused = await notices.pause_channel(session, mine.workspace_id, "C1", "archived")
         again = await notices.pause_channel(session, mine.workspace_id, "C1", "archived")
+        heard = [await notices.list_channels(session, each.id) for each in (mine, other)]
         owed = [
             await notices.enqueue(session, each, news_of(each, "before"), NOW)
             for each in (mine, other)
@@ -215,7 +216,7 @@ async def test_while_a_channel_is_paused_who_subscribed_it_hears_instead(
         now = await notices.find_subscription(session, mine.id, "C1")
         told = await session.scalars(select(Notice.channel_id).order_by(Notice.id))
 
-    assert list(told) == ["U1", "C1", "C1"]
+    assert (list(told), heard) == (["U1", "C1", "C1"], [(), ("C1",)])
     assert ([each.connection_id for each in paused], list(again)) == ([mine.id], [])
     assert owed == [1, 1, 1]
     assert now is not None

@@ -163,6 +163,7 @@ ORGANISATION = {"enterprise_id": "E1", "team_id": None, "is_enterprise_install":
         ([ORGANISATION, WORKSPACE], {**WORKSPACE, "is_enterprise_install": True}, 2),
         ([ORGANISATION], {**WORKSPACE, "is_enterprise_install": False}, 2),
         ([{**WORKSPACE, "team_id": "T2"}], WORKSPACE, 2),
+        ([{**ORGANISATION, "enterprise_id": "E2"}], ORGANISATION, 2),
     ],
     ids=[
         "a workspace's own",
@@ -172,6 +173,7 @@ ORGANISATION = {"enterprise_id": "E1", "team_id": None, "is_enterprise_install":
         "an organisation's beside a workspace's own",
         "a workspace's own that is gone already",
         "another workspace's",
+        "another organisation's",
     ],
 )
 async def test_an_uninstalled_app_leaves_nothing_of_what_was_taken_away(
