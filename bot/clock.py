@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
 
 from bot.telemetry import Metrics
 from bot.work import Run, Tasks
@@ -166,6 +167,20 @@ class Keeping:
         await self.health.check()
 
 
+class _Onward(IntervalTrigger):  # type: ignore[misc]  # APScheduler ships no types
+    """An interval that skips whatever a jump of the machine's clock passed over.
+
+    APScheduler lists each missed time, one a second for the tick: after weeks nothing else ran.
+    """
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> Any:
+        """Return the first time of the interval after now."""
+        if previous is None:
+            return super().get_next_fire_time(previous, now)
+        missed = max((now - previous) // self.interval, 0)
+        return previous + self.interval * (missed + 1)
+
+
 @dataclass(slots=True)
 class Clock:
     """Finds what is due every second, and does the rarer chores.
@@ -200,9 +215,8 @@ class Clock:
         ):
             self.scheduler.add_job(
                 self._begin,
-                "interval",
+                _Onward(seconds=seconds, timezone="UTC"),
                 args=(name, chore),
-                seconds=seconds,
                 next_run_time=now if name == "tick" else soon,
             )
         self.scheduler.start()

@@ -65,6 +65,21 @@ async def test_a_clock_that_never_began_is_stopped_without_a_word(database: Data
 
 
 @SQLITE_ALONE
+async def test_a_jump_of_years_is_one_missed_tick_to_every_chore(database: Database) -> None:
+    """The scheduler asks for each time that it missed, and listing seconds of years takes hours."""
+    clock = clock_of(database, Wall(), [])
+    clock.start()
+    try:
+        for job in clock.scheduler.get_jobs():
+            later = job.next_run_time + timedelta(days=3650, milliseconds=300)
+            after = job.trigger.get_next_fire_time(job.next_run_time, later)
+            assert timedelta(0) < after - later <= timedelta(hours=1)
+            assert (after - job.next_run_time) % job.trigger.interval == timedelta(0)
+    finally:
+        clock.stop()
+
+
+@SQLITE_ALONE
 async def test_what_waits_comes_due_soon_after_the_clock_was_set_back(database: Database) -> None:
     """A row that was written while the clock was ahead."""
     wall, nudged = Wall(), list[tuple[Job, int]]()
