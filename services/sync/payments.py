@@ -231,8 +231,8 @@ class Copying(ExportedInvoice):
         is_alone = is_gone or bool(self.export.drift) or self._is_only_told()
         if is_alone or _find_copy(invoice, self.payment) is not None:
             return None
-        amount, is_over = self.payment.amount, policy.PAYMENT.is_over(self.payment.tries - 1)
-        is_odd = is_over or self._takeable(invoice) != amount or self._why_not(invoice, amount)
+        amount = self.payment.amount
+        is_odd = self._takeable(invoice) != amount or self._why_not(invoice, amount)
         return None if is_odd else amount
 
     def facts_of(self, copy: Copy) -> dict[str, object]:
@@ -241,7 +241,7 @@ class Copying(ExportedInvoice):
         return {
             "short_by": format(short, "f") if short > 0 else "",
             "over_by": format(-short, "f") if short < 0 else "",
-            "is_rounding": bool(short) and short == self.export.xero_rounding,
+            "is_rounding": short == self.export.xero_rounding,
         }
 
     async def leave_again(self) -> None:
@@ -321,7 +321,7 @@ class Copying(ExportedInvoice):
         amount, accepted = self.payment.amount, self.export.allowed_difference
         over = amount - invoice.left
         if over <= 0:
-            is_last = self.export.xero_due == 0 and accepted < 0
+            is_last = self.export.xero_due == 0
             return invoice.left if is_last and over == accepted else amount
         cent = Decimal(1).scaleb(-money.decimals_of(self.export.currency))
         return invoice.left if over <= max(cent, accepted) else amount

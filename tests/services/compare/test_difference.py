@@ -96,6 +96,18 @@ async def test_e37_payments_tolerate_exactly_the_accepted_difference(
     assert bridge.paymo.company.numbered("INV-1").status == status
 
 
+@pytest.mark.parametrize(("typed", "amount"), [("15", "99.95"), ("0.01", "114.95")])
+async def test_e37_what_somebody_typed_in_paymo_is_no_part_of_the_accepted_difference(
+    bridge: Bridge, typed: str, amount: str
+) -> None:
+    """Neither while more is due in Xero, nor where it makes another difference."""
+    await bridge.undo.accept(ANNA, await differ(bridge, "-0.05"))
+    company = bridge.paymo.company
+    company.pay(company.numbered("INV-1").id, typed, notes="cash")
+
+    assert await pay(bridge, amount) == [Decimal(typed), Decimal(amount)]
+
+
 @pytest.mark.parametrize("is_accepted", [True, False])
 async def test_e37_more_than_the_difference_is_asked_about(
     bridge: Bridge, *, is_accepted: bool

@@ -189,6 +189,22 @@ async def test_a_payment_that_paymo_stores_and_refuses_is_recorded_and_nobody_is
     assert [facts["asked"] for facts in received] == [""] * len(numbers)
 
 
+async def test_an_invoice_whose_payments_the_list_leaves_out_is_read_alone(
+    bridge: Bridge,
+) -> None:
+    """More seems to be left to pay than there is, and Paymo refuses what is a cent too much."""
+    company_of(bridge).pay(in_paymo(bridge).id, "0.01")
+    pay(bridge, PART, "INV-1")
+    await bridge.look()
+    pay(bridge, REST, "INV-1")
+    pay(bridge, WHOLE, "INV-2")
+    left_out: dict[str, object] = {"invoices/0/invoicepayments": []}
+    bridge.paymo.faults.add(method=LIST[0], path=LIST[1], alter=left_out, times=9)
+    await bridge.look()
+    assert sum(paid(bridge)) == WHOLE
+    assert in_paymo_once(bridge, "INV-1", *NUMBERS[2:])
+
+
 async def test_an_invoice_that_goes_in_between_is_seen_to_by_itself(bridge: Bridge) -> None:
     """It stood in the list, and Paymo knows it no more when its payment comes."""
     await pay_all(bridge)

@@ -122,15 +122,22 @@ async def test_nothing_is_deleted_while_a_system_answers_about_another_invoice(
     assert len(bridge.paymo.calls("DELETE", "/api/invoices/")) == 1
 
 
-@pytest.mark.parametrize("notes", ["Xero payment by card", "See Xero payment 12"])
+@pytest.mark.parametrize(
+    "notes", ["Xero payment by card", "See Xero payment 12", "Xero payment {}, the other half"]
+)
 async def test_words_like_our_marker_do_not_make_a_typed_payment_ours(
     bridge: Bridge, notes: str
 ) -> None:
-    """It would vanish with the invoice, so a person is asked."""
-    company = bridge.paymo.company
-    company.pay(company.numbered("INV-1").id, "20", notes=notes)
+    """It is no copy, and would vanish with the invoice, so a person is asked."""
+    company, books = bridge.paymo.company, bridge.xero.books
+    payment_id = books.pay(invoice_id(bridge), Decimal(40), date=DAY).payment_id
+    company.pay(company.numbered("INV-1").id, "20", notes=notes.format(payment_id))
+    await bridge.look()
+    assert paid(bridge) == [Decimal(20), Decimal(40)]
+    books.remove_payment(payment_id)
+    await bridge.look()
     await bridge.change(void_means="delete")
-    bridge.xero.books.void(invoice_id(bridge))
+    books.void(invoice_id(bridge))
     await bridge.look()
     (export,) = await bridge.exports()
     assert export.invoice_state is InvoiceState.ASKED

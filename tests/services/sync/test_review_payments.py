@@ -72,6 +72,20 @@ async def test_a_cent_above_what_is_left_is_taken_as_what_is_left(
         assert "114.98" in str(facts["asked"])
 
 
+async def test_a_yen_is_the_cent_of_an_invoice_in_yen(bridge: Bridge) -> None:
+    company, books = bridge.paymo.company, bridge.xero.books
+    books.add_currency("JPY")
+    acme = next(iter(company.clients.values()))
+    made = company.add_invoice("INV-2", acme, [("Work", "", 1, "100")], tax=15, currency="JPY")
+    await bridge.wait(hours=2)
+    result = await bridge.export_it("INV-2")
+    company.pay(made.id, "1")
+    books.pay(result.xero_invoice_id, Decimal(115), date=DAY)
+    await bridge.look()
+
+    assert paid(bridge, "INV-2") == [Decimal(1), Decimal(114)]
+
+
 async def test_an_edit_says_what_paymo_recorded_less_as_well(bridge: Bridge) -> None:
     company = bridge.paymo.company
     company.pay(company.numbered("INV-1").id, "0.01")
@@ -151,6 +165,13 @@ async def test_e38_the_same_payment_typed_in_paymo_is_asked_about(bridge: Bridge
     (row,) = await bridge.payments()
     await bridge.sync.bring_back(ANNA, row.id)
     await bridge.run()
+    assert paid(bridge) == [Decimal(40), Decimal(40)]
+
+
+async def test_e38_of_another_day_it_is_another_payment(bridge: Bridge) -> None:
+    company = bridge.paymo.company
+    company.pay(company.numbered("INV-1").id, "40", paid_on=DAY - timedelta(days=1))
+    await pay(bridge, "40")
     assert paid(bridge) == [Decimal(40), Decimal(40)]
 
 
