@@ -173,8 +173,6 @@ class RestoreStep(ExportTaskStep):
         if known is None:
             wanted = await deletions.free(self._paymo(about), former)
             known = (await self._create(about, wanted)).id
-        elif about.task.data.get(_MADE) is None:
-            leases.settle(about.task)
         await self.note(about, **{_MADE: known})
         return await self._paymo(about).invoice(known)
 

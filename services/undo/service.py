@@ -214,8 +214,7 @@ class UndoStep(XeroTaskStep):
                 "them in Xero first (a batch or reconciled payment at the bank account it belongs "
                 "to), then undo again.",
             )
-        connection = await connections.load(self.database, about.connection.id)
-        locked, country = connection.locked_until, connection.country
+        locked, country = about.connection.locked_until, about.connection.country
         day = invoice.issued_on
         is_approved = invoice.status == "AUTHORISED"
         if is_approved and locked is not None and day is not None and day <= locked:

@@ -21,12 +21,13 @@ pytestmark = SQLITE_ALONE
 bridge = bridge_of(acme("INV-1"))
 
 
-async def differ(bridge: Bridge, by: str) -> int:
+async def differ(bridge: Bridge, by: str, *, rounded: str = "0") -> int:
     """Export while Xero works the tax out by itself, as some organisations do."""
     bridge.xero.faults.add(method="PUT", path="/Invoices", hang_up="after")
     await bridge.export_it("INV-1")
     (invoice,) = bridge.xero.invoices.values()
     invoice.total_tax += Decimal(by)
+    bridge.xero.books.round_to(invoice.invoice_id, Decimal(rounded))
     await bridge.look()
     (export,) = await bridge.exports()
     assert export.state is ExportState.DIFFERENT
@@ -94,6 +95,13 @@ async def test_e37_payments_tolerate_exactly_the_accepted_difference(
 
     assert found == [Decimal(each) for each in recorded]
     assert bridge.paymo.company.numbered("INV-1").status == status
+
+
+async def test_e37_what_xero_rounds_is_no_part_of_the_accepted_difference(bridge: Bridge) -> None:
+    said = await bridge.undo.accept(ANNA, await differ(bridge, "0.05", rounded="0.02"))
+
+    assert "The difference of $0.05 " in said
+    assert await pay(bridge, "115.07") == [Decimal(115)]
 
 
 @pytest.mark.parametrize(("typed", "amount"), [("15", "99.95"), ("0.01", "114.95")])

@@ -128,10 +128,12 @@ async def test_the_payments_that_were_there_come_back(bridge: Bridge) -> None:
     assert not company.invoices
     bridge.paymo.faults.add(method="POST", path="invoicepayments", hang_up="after")
 
-    await restored(bridge)
+    made = await restored(bridge)
+    company.set_status(made.id, "viewed")
     await bridge.look()
 
-    there = company.payments_of(company.numbered("INV-1").id)
+    assert made.status == "viewed"  # by its client, meanwhile
+    there = company.payments_of(made.id)
     assert [(each.amount, each.paid_on, each.notes) for each in there] == [
         (Decimal(50), DAY, "cash"),
         (Decimal(50), DAY, "cash"),
@@ -155,31 +157,63 @@ async def test_one_whose_answer_was_lost_is_found_by_a_clock_that_is_ahead_of_pa
     assert len(writes(bridge)) == len(bridge.paymo.company.invoices) == 1
 
 
-@pytest.mark.parametrize("hang_up", ["before", "after"])
-async def test_a_lost_answer_makes_no_second_invoice(bridge: Bridge, hang_up: str) -> None:
+@pytest.mark.parametrize(
+    ("hang_up", "is_readable"), [("before", True), ("after", True), ("after", False)]
+)
+async def test_a_lost_answer_makes_no_second_invoice(
+    bridge: Bridge, hang_up: str, *, is_readable: bool
+) -> None:
+    """What cannot be read in Paymo's list might be the invoice that is looked for."""
     await delete(bridge)
     bridge.paymo.faults.add(method="POST", path="/api/invoices", hang_up=hang_up)
+    if not is_readable:
+        odd: dict[str, object] = {"invoices/0/total": None}
+        bridge.paymo.faults.add(method="GET", path="/api/invoices$", alter=odd, times=99)
     await bridge.restore.restore_number(ANNA, "INV-1", reply_to())
-    for _ in range(3):
+    for sweep in range(4):
         await bridge.look()
+        if sweep:
+            bridge.paymo.faults.clear()
 
     assert [each.number for each in bridge.paymo.company.invoices.values()] == ["INV-1"]
     assert bridge.screen.sayings[-1].is_well
 
 
-async def test_a_number_that_is_used_again_is_never_taken_for_the_restored_one(
-    bridge: Bridge,
+@pytest.mark.parametrize(
+    ("number", "name", "days"),
+    [("INV-1", "Acme Ltd", 9), ("INV-1", "Other Ltd", 3), ("INV-2", "Acme Ltd", 3)],
+)
+async def test_what_is_only_like_the_restored_one_is_never_taken_for_it(
+    bridge: Bridge, number: str, name: str, days: int
 ) -> None:
-    former = await delete(bridge)
-    client = bridge.paymo.company.clients[former.client_id]
-    other = bridge.paymo.company.add_invoice("INV-1", client, [("Other", "", 1, "9")])
-
+    """The request was lost on its way, and somebody has made another invoice meanwhile."""
+    await delete(bridge)
+    company, is_free = bridge.paymo.company, number == "INV-2"
+    client = next((each for each in company.clients.values() if each.name == name), None)
+    lines = [("Work", "", days, "100.10"), ("Travel", "", 1, "12.00", False)]
+    bridge.paymo.faults.add(method="POST", path="/api/invoices$", hang_up="before")
     await bridge.restore.restore_number(ANNA, "INV-1", reply_to())
     await bridge.run()
+    other = company.add_invoice(
+        number, client or company.add_client(name), lines, tax=15, discount="7.5"
+    )
+    for _ in range(3):
+        await bridge.look()
 
-    assert list(bridge.paymo.company.invoices) == [other.id]
+    assert len(writes(bridge)) == 2
+    assert next(iter(company.invoices)) == other.id
+    assert len(company.invoices) == 1 + is_free
     said = bridge.screen.sayings[-1]
-    assert (said.is_well, "already exists" in said.text) == (False, True)
+    assert (said.is_well, "already exists" in said.text) == (is_free, not is_free)
+
+
+async def test_a_total_that_is_another_one_now_is_said(bridge: Bridge) -> None:
+    await delete(bridge)
+    other: dict[str, object] = {"invoices/0/total": 99}
+    bridge.paymo.faults.add(method="GET", path=r"/api/invoices/\d+$", alter=other, times=9)
+    await restored(bridge)
+
+    assert "Its total is $99.00 now. It was $3" in bridge.screen.sayings[-1].text
 
 
 async def test_what_is_restored_can_be_exported_again(bridge: Bridge) -> None:

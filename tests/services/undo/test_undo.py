@@ -1,6 +1,6 @@
 """Taking an export back: the legal way, or a refusal that changes nothing."""
 
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -109,14 +109,19 @@ async def test_e55_what_was_taken_back_is_exported_again_under_its_number(bridge
     assert in_xero(bridge, former).number.startswith("INV-1 undone")
 
 
-@pytest.mark.parametrize("settled", ["payment", "part", "credit"])
+@pytest.mark.parametrize(
+    "settled", ["payment", "part", "unlisted", "credit_note", "overpayment", "prepayment"]
+)
 async def test_e44_what_has_payments_or_credits_stays(bridge: Bridge, settled: str) -> None:
-    export = await row(bridge)
-    if settled == "credit":
-        bridge.xero.books.apply_credit(export.xero_invoice_id or "", Decimal(10))
+    export, books = await row(bridge), bridge.xero.books
+    xero_id = export.xero_invoice_id or ""
+    if settled in {"payment", "part", "unlisted"}:
+        books.pay(xero_id, Decimal(40 if settled == "part" else 115), date=DAY)
     else:
-        amount = Decimal(115 if settled == "payment" else 40)
-        bridge.xero.books.pay(export.xero_invoice_id or "", amount, date=DAY)
+        books.apply(books.give_credit(xero_id, Decimal(10), kind=settled), xero_id, Decimal(10))
+    if settled == "unlisted":
+        unlisted: dict[str, object] = {"Invoices/0/Payments": []}
+        bridge.xero.faults.add(method="GET", path=f"/Invoices/{xero_id}", alter=unlisted)
     before = in_xero(bridge, export).number
 
     export = await undo(bridge)
@@ -129,7 +134,7 @@ async def test_e44_what_has_payments_or_credits_stays(bridge: Bridge, settled: s
 
 
 async def test_an_approved_invoice_in_a_locked_period_stays(bridge: Bridge) -> None:
-    await bridge.change(period_lock_on=bridge.clock().date() + timedelta(days=1))
+    await bridge.change(period_lock_on=in_xero(bridge, await row(bridge)).day)
 
     approved, draft = await undo(bridge), await undo(bridge, "INV-2")
 
@@ -137,8 +142,15 @@ async def test_an_approved_invoice_in_a_locked_period_stays(bridge: Bridge) -> N
     assert any("locked up to" in each.text for each in bridge.screen.sayings)
 
 
-async def test_what_a_person_voids_meanwhile_is_followed_as_usual(bridge: Bridge) -> None:
+@pytest.mark.parametrize("is_begun", [False, True])
+async def test_what_a_person_voids_meanwhile_is_followed_as_usual(
+    bridge: Bridge, *, is_begun: bool
+) -> None:
+    """Also where we have only sent the new name."""
     await undo_number(bridge, ANNA, "INV-1")
+    if is_begun:
+        bridge.xero.faults.add(method="POST", path="/Invoices/", hang_up="after")
+        await bridge.run()
     bridge.xero.books.void((await row(bridge)).xero_invoice_id or "")
     await bridge.look()
     await bridge.look()
@@ -173,6 +185,15 @@ async def test_xeros_refusal_is_said_in_its_own_words(bridge: Bridge) -> None:
 
     assert export.invoice_state is InvoiceState.LIVE
     assert "The bank rule says no" in bridge.screen.sayings[-1].text
+
+
+async def test_an_undo_that_xero_fails_goes_under_another_key(bridge: Bridge) -> None:
+    """For minutes Xero answers a key as before, a failure too."""
+    bridge.xero.faults.add(method="POST", path="/Invoices/", status=500)
+    await undo(bridge)
+    await bridge.wait(minutes=1)
+
+    assert (await row(bridge)).invoice_state is InvoiceState.UNDONE
 
 
 async def test_a_payment_made_while_an_undo_is_refused_still_arrives(bridge: Bridge) -> None:
