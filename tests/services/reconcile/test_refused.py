@@ -121,13 +121,13 @@ async def test_e58_the_days_last_calls_are_kept_for_exports(
 async def test_two_presses_are_one_comparison_and_two_people_get_two(bridge: Bridge) -> None:
     await bridge.change(exporters=[BEN.user_id])
     begun = [
-        await bridge.reconcile.ask(person, text, reply_to())
-        for person, text in ((ANNA, ""), (ANNA, "november"), (BEN, ""))
+        await bridge.reconcile.ask(person, text, replace(reply_to(), view_id=view_id))
+        for person, text, view_id in ((BEN, "", "V2"), (ANNA, "", "V1"), (ANNA, "november", "V1"))
     ]
     await bridge.run()
 
-    assert [each.is_new for each in begun] == [True, False, True]
-    assert len(bridge.screen.reports) == 2
+    assert [each.is_new for each in begun] == [True, True, False]
+    assert bridge.screen.shown_in == ["V2", "V1"]
 
 
 @BOTH_DATABASES

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from services.errors import AlreadyRequested, NotAllowed, NotConnected, NotFound, SeveralFit
+from services.history.service import HistoryService
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget, Role
 from services.model.wording import Command, Member, Typed
@@ -82,6 +83,9 @@ async def test_a_channel_of_one_client_is_no_place_to_ask_about_others(bridge: B
     await bridge.export_it("QUO-1")
 
     await limit_channel(bridge, client_id=acme.id)
+    for ask in (bridge.forms.card, HistoryService(bridge.database).newest):
+        with pytest.raises(NotAllowed, match="one client only"):
+            await ask(BEN, "QUO-1")
     assert await bridge.forms.card(BEN, "INV-1") is not None
     assert await bridge.forms.card(BEN, "1") is not None, "no other client's is offered"
     with pytest.raises(NotFound):

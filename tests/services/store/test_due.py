@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text
 
+from services.lifecycle import task
+from services.lifecycle.task import TaskRequest
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
 from services.model.invoice import PaymentKind, PaymentState
 from services.model.jobs import Job, Left
 from services.model.notice import NoticeKind
-from services.store import due, links, notices, people, upkeep, workspaces
+from services.store import due, links, notices, people, settled, upkeep, workspaces
 from services.store.engine import Database
 from services.store.tables import (
     Acquaintance,
     Base,
+    Card,
     Connection,
     Draft,
     Export,
@@ -157,10 +160,14 @@ async def test_a_workspace_without_the_app_is_only_helped_to_leave(database: Dat
     for row in (export, draft_of(connection, due_at=NOW)):
         await add(database, row)
     await add(database, payment_of(export))
+    await add(database, Card(export_id=export.id, channel_id="C1", posted_in="C1", ts="1.1"))
+    wanted = TaskRequest(Job.UNDO, "1", NOW)
     notification = notices.Notification(NoticeKind.SYNC_PAUSED, "paused", {}, also=["U1"])
     async with database.sessions.begin() as session:
         await notices.enqueue(session, connection, notification, NOW)
-    assert len(await due_now(database)) == 6
+        await settled.outdate_cards(session, [export.id], NOW)
+        await task.ask(session, connection, wanted)
+    assert len(await due_now(database)) == 7
 
     async with database.sessions.begin() as session:
         for team_id in ("T1", "T2"):
