@@ -20,7 +20,7 @@ from services.store.audit import AuditNote
 from services.store.engine import Database
 from services.store.tables import Connection, Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE, open_database
-from tests.services.store_seeds import connected, export_of, rows_of, schedule_of
+from tests.services.store_seeds import connected, export_of, granted, rows_of, schedule_of
 
 WRONG = timedelta(minutes=4)
 SOON = timedelta(seconds=15)
@@ -252,3 +252,15 @@ async def test_the_clock_counts_what_is_left_undone(database: Database) -> None:
     assert shown["exports_open", "waiting"] == 1
     assert shown["exports_open", "failed"] == 0
     assert shown["notifications_undelivered", "waiting"] == 0
+
+
+async def test_a_consent_that_cannot_be_renewed_holds_up_no_other_and_no_warning(
+    database: Database,
+) -> None:
+    for team_id in ("T1", "T2"):
+        grant = await granted(database)
+        await connected(database, team_id, grant_id=grant.id)
+    clock = clock_of(database, Wall(), [])
+    await clock.keeping.keep_tokens()
+
+    assert clock.keeping.kept.is_set()

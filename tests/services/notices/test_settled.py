@@ -191,6 +191,20 @@ async def test_news_of_one_side_leave_the_question_about_the_other_open(room: Ne
     assert redrawn == ["2"]
 
 
+async def test_a_channel_that_resumes_settles_no_message_about_another(room: Newsroom) -> None:
+    for each in ("C1", "C2"):
+        await room.service.subscribe(OWNER, each)
+        room.board.refuse(each, ChannelClosed("It is archived."))
+    await room.tell("a")
+    await room.run(seconds=4)
+    await room.service.resume(OWNER, "C1")
+    await room.run(seconds=3)
+
+    posted = [each for _, each in room.board.posted if each.kind is NoticeKind.CHANNEL_PAUSED]
+    assert sorted(each.facts["channel_id"] for each in posted) == ["C1", "C2"]
+    assert [each.facts["channel_id"] for _, each in room.board.redrawn] == ["C1"]
+
+
 async def test_the_end_of_a_connection_settles_all_that_it_asks_of_people(room: Newsroom) -> None:
     await room.service.subscribe(OWNER, "C1")
     export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None)

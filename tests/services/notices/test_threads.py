@@ -45,6 +45,33 @@ async def test_a_channel_reads_events_where_it_wants_them(
     assert events == where
 
 
+@pytest.mark.parametrize(
+    ("kind", "facts", "is_shown"),
+    [
+        (NoticeKind.EXPORT_FAILED, {}, True),
+        (NoticeKind.PAYMENT_REMOVED, {}, True),
+        (NoticeKind.INVOICE_DELETED, {}, True),
+        (NoticeKind.INVOICE_VOIDED, {}, True),
+        (NoticeKind.INVOICE_UNDONE, {}, False),
+        (NoticeKind.PAYMENT_RECEIVED, {"is_paid": False}, False),
+        (NoticeKind.PAYMENT_RECEIVED, {"gone": True}, True),
+        (NoticeKind.PAYMENT_RECEIVED, {"asked": "It's more than what's left."}, True),
+        (NoticeKind.PAYMENT_RECEIVED, {"waits": True}, True),
+    ],
+)
+async def test_what_nobody_should_overlook_is_shown_in_the_channel_as_well(
+    room: Newsroom, kind: NoticeKind, facts: dict[str, object], *, is_shown: bool
+) -> None:
+    await room.service.subscribe(OWNER, "C1")
+    export = export_of(room.connection, state=ExportState.EXPORTED, due_at=None)
+    await room.add(export)
+    await room.tell_of(export, NoticeKind.INVOICE_EXPORTED, "card")
+    await room.enqueue(notices.Notification(kind, "event", facts, export=export))
+    await room.run(seconds=3)
+
+    assert room.board.posted[-1][1].is_broadcast is is_shown
+
+
 async def test_a_card_counts_one_day_more_every_midnight_while_the_invoice_is_owed(
     room: Newsroom,
 ) -> None:

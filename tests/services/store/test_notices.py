@@ -197,6 +197,30 @@ async def test_a_channel_hears_only_of_its_client_and_from_its_minimum_on(
         assert await notices.enqueue(session, connection, notification, NOW) == told
 
 
+@pytest.mark.parametrize(
+    ("topic", "filters", "kind", "told", "is_heard"),
+    [
+        ("digest", {}, NoticeKind.DIGEST, {}, False),  # each channel has its own
+        ("exports", {}, NoticeKind.BATCH_EXPORTED, {}, True),
+        ("exports", {"client_id": 5}, NoticeKind.BATCH_EXPORTED, {}, False),
+        ("exports", {"minimum": Decimal(1)}, NoticeKind.BATCH_EXPORTED, {}, False),
+        ("exports", {}, NoticeKind.INVOICE_EXPORTED, {"in_batch": True}, False),
+        ("exports", {"client_id": 5}, NoticeKind.INVOICE_EXPORTED, {"in_batch": True}, True),
+        ("failures", {"client_id": 5}, NoticeKind.CONNECTION_BROKEN, {"export": None}, True),
+        ("failures", {"minimum": Decimal(51)}, NoticeKind.INVOICE_DRIFTED, {}, True),
+        ("failures", {}, NoticeKind.HEALTH, {}, False),
+    ],
+)
+def test_what_a_channel_hears_of_a_topic(
+    topic: str, filters: dict[str, Any], kind: NoticeKind, told: dict[str, Any], *, is_heard: bool
+) -> None:
+    connection = Connection(id=1)
+    usual: dict[str, Any] = {"export": export_of(connection, client_id=5), "amount": Decimal(50)}
+    notification = notices.Notification(kind, "1", {}, **(usual | told))
+
+    assert notices.hears(wanted(connection, topics=[topic], **filters), notification) is is_heard
+
+
 async def test_while_a_channel_is_paused_who_subscribed_it_hears_instead(
     database: Database,
 ) -> None:
