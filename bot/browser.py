@@ -64,7 +64,7 @@ class Browser:
         asked = await self._invited(request, _nonce(request), PAYMO)
         try:
             self._require_own_page(request)
-            _require_tick(form)
+            _require_tick(request, form)
             company = await self.connect.paymo.submit_key(
                 _nonce(request), form.get("api_key", ""), self._cookie(request, _BROWSER)
             )
@@ -77,7 +77,7 @@ class Browser:
         form = await _form(request)
         try:
             self._require_own_page(request)
-            _require_tick(form)
+            _require_tick(request, form)
             address = await self.connect.xero.start_consent(
                 _nonce(request), self._cookie(request, _BROWSER)
             )
@@ -115,7 +115,14 @@ class Browser:
         self, request: Request, purpose: str, problem: str = "", status: int = 200
     ) -> Response:
         asked = await self._invited(request, _nonce(request), purpose)
-        answer = self.pages.draw(f"{purpose}.html", status, asked=asked, problem=problem, tick=TICK)
+        answer = self.pages.draw(
+            f"{purpose}.html",
+            status,
+            asked=asked,
+            problem=problem,
+            tick=TICK,
+            is_ticked=getattr(request.state, "is_ticked", False),  # so it need not be ticked again
+        )
         if purpose == XERO:
             # Browsers hold a form's redirects to this, too, and Xero's lead over several hosts.
             login = URL(self.connect.xero.oauth.login_url).origin()
@@ -203,9 +210,10 @@ async def _form(request: Request) -> dict[str, str]:
     return http.form_of(await http.read_body(request, _FORM_LIMIT))
 
 
-def _require_tick(form: dict[str, str]) -> None:
+def _require_tick(request: Request, form: dict[str, str]) -> None:
     if not form.get(TICK):
         raise NotConfirmed
+    request.state.is_ticked = True
 
 
 def _nonce(request: Request) -> str:

@@ -17,10 +17,10 @@ TEXTS = {
     Action.CHANGE: "Change Export…",
     Action.LINK_EXISTING: "Link to That Invoice",
     Action.WITHOUT_NUMBER: "Export Without Number",
-    Action.CANCEL: "Cancel",
+    Action.CANCEL: "Cancel Export",
     Action.APPROVE: "Approve",
     Action.RECONNECT: "Reconnect",
-    Action.OVERRIDE_TAX: "Export With This Tax",
+    Action.OVERRIDE_TAX: "Export With Account’s Tax",
     Action.AS_DRAFT: "Export as Draft",
     Action.FIRST_OPEN_DAY: "Use First Open Day",
     Action.TODAY: "Use Today’s Date",
@@ -42,13 +42,13 @@ TEXTS = {
     Action.OPEN_XERO: "Open in Xero",
     Action.OPEN_PAYMO: "Open in Paymo",
 }
-UNDO_MEANS = "Xero deletes a draft and voids an approved invoice. Paymo keeps its invoice."
+UNDO_MEANS = "Xero voids the invoice, or deletes it if it’s a draft. It stays in Paymo."
 # Asked before the press counts.
 _QUESTIONS = {
     Action.OVERRIDE_TAX: blocks.confirm(
-        "Export with a tax that differs?",
-        "This one invoice goes out with the account’s tax in Xero and with Paymo’s amounts. The "
-        "history shows that you decided this.",
+        "Export with the account’s tax?",
+        "Xero gets Paymo’s amounts with the account’s tax rate, for this invoice only. The history "
+        "shows that you decided this.",
         yes="Export It",
     ),
     Action.UNDO: blocks.confirm("Undo this export?", UNDO_MEANS, yes="Undo"),
@@ -127,13 +127,13 @@ def fix_button(number: str, name: str, value: object) -> Block:
 def whom_to_ask(user_id: str) -> list[Block]:
     """Say who may let a tax differ, to a person who may not."""
     who = f"<@{user_id}>, who connected Paymo and Xero"
-    return blocks.small_print(user_id and f"Only {who}, can export it with a tax that differs.")
+    return blocks.small_print(user_id and f"Only {who}, can export it with the account’s tax.")
 
 
 def open_links(*, xero: str | None, paymo: str | None, rival: str | None = "") -> list[Block]:
     """Return links to an invoice on both sides, as far as there is one."""
     places = (
-        ("Open the Other in Xero", names.OPEN_RIVAL, rival),
+        ("Open That Invoice in Xero", names.OPEN_RIVAL, rival),
         ("Open in Xero", names.OPEN_XERO, xero),
         ("Open in Paymo", names.OPEN_PAYMO, paymo),
     )

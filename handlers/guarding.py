@@ -143,7 +143,7 @@ _TOO_LONG = (
     "This is too long for us to ask which connection you mean. Type it in a channel subscribed to "
     "one of them."
 )
-_HINT = "We don't ask in a channel subscribed to one of them."
+_HINT = "To skip this question, type in a channel subscribed to one of them."
 
 
 async def _ask_connection(request: SlackRequest, several: SeveralConnections) -> None:

@@ -63,11 +63,11 @@ _DEAD = frozenset(
 _NO_SCOPE = "missing_scope"
 SHUT = {
     "is_archived": "The channel is archived.",
-    "no_permission": "The app may not write in this channel.",
-    "posting_to_general_channel_denied": "Only some people may write in this channel.",
+    "no_permission": "The app can’t post in this channel.",
+    "posting_to_general_channel_denied": "Only certain people can post in this channel.",
     "messages_tab_disabled": "The app’s Messages tab is turned off.",
-    "cannot_dm_bot": "Slack doesn't let the app write to this person.",
-    "user_not_found": "Slack no longer knows this person.",
+    "cannot_dm_bot": "Slack doesn't let the app message this person.",
+    "user_not_found": "Slack can’t find this person.",
     "user_disabled": "This person’s account is deactivated.",
     "team_access_not_granted": "An admin hasn't added the app to this workspace yet.",
     _NO_SCOPE: "The app lacks a permission. Ask an admin to install it again.",
@@ -116,8 +116,8 @@ def refusal_of(error: SlackApiError) -> ServiceError:
     if code in _DEAD:
         return ChannelClosed("The app is no longer installed in this workspace.")
     if code in SHUT or code.startswith("restricted_action"):
-        return ChannelClosed(SHUT.get(code, "The workspace doesn't let the app write here."))
-    return Unavailable(f"Slack didn't take the message ({code or 'no answer'}).")
+        return ChannelClosed(SHUT.get(code, "The workspace doesn't let the app post here."))
+    return Unavailable(f"Slack didn't accept the message ({code or 'no answer'}).")
 
 
 def name_of(error: Exception) -> str:
@@ -300,8 +300,8 @@ async def share_csv(client: AsyncWebClient, user_id: str, file: CSVFile, text: s
 def no_file_text(why: str, install_url: str) -> str:
     """Say that a file didn't arrive, and what to do about it."""
     if why != _NO_SCOPE:
-        return "⛔ Slack didn't take the file. Try again in a minute."
+        return "⛔ Slack didn't accept the file. Try again in a minute."
     todo = (
         f"<{install_url}|Update permissions>" if install_url else "Ask an admin to install it again"
     )
-    return f"⛔ The app may not send files in this workspace. {todo}, then try again."
+    return f"⛔ The app can't send files in this workspace. {todo}, then try again."

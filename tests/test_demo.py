@@ -51,7 +51,7 @@ ANSWERS = {
     Command.MATCH: ("match", "Client in Paymo"),
     Command.SUBSCRIBE: ("subscribe", "Notify the channel about"),
     Command.UNSUBSCRIBE: ("unsubscribe", "notifications"),
-    Command.SETTINGS: ("settings", "Who may export besides you"),
+    Command.SETTINGS: ("settings", "Who can export, besides you"),
     Command.CONNECT: ("connect", "Connect"),
     Command.DISCONNECT: ("disconnect", "Disconnect"),
 }

@@ -134,7 +134,7 @@ async def owner_answers_both(visitor: Visitor) -> None:
         await expect(request.get_by_role("button", name="Allow")).to_have_count(0, timeout=PATIENCE)
     await visitor.tour.say("/paymo-xero settings")
     form = visitor.tour.slack.get_by_role("dialog")
-    await expect(form).to_contain_text("Who may export besides you", timeout=PATIENCE)
+    await expect(form).to_contain_text("Who can export, besides you", timeout=PATIENCE)
     await visitor.tour.close()
 
 

@@ -6,7 +6,7 @@ from handlers.blocks import one_line, render_line, shorten
 from handlers.export.text import fitted
 from services.batch.table import BatchForm, BatchGroup, BatchLine, Missing
 from services.model.export import ExportState, Verdict
-from services.model.wording import counted, some_of
+from services.model.wording import counted, listed, some_of
 
 BEGUN = "⏳ The invoices are on their way to Xero. We'll send you the report."
 GONE = "This batch is over. Type the command again."
@@ -19,7 +19,7 @@ _HEADINGS = {
     Verdict.CONTACT: "👤 Needs a contact",
     Verdict.ACCOUNT: "📒 Needs an account",
     Verdict.UNTAXED: "⚖️ Needs a tax rate for lines without tax",
-    Verdict.TAX: "⚖️ Tax rate is missing or differs",
+    Verdict.TAX: "⚖️ Tax rate is missing or different",
     Verdict.OLD: "📅 Too old, or in a locked period",
     Verdict.HELD: "🔁 Number already in Xero",
     Verdict.TAKEN: "🔁 Already exported or on its way",
@@ -43,7 +43,7 @@ def report_text(form: BatchForm) -> str:
     organisation = one_line(form.organisation)
     done, failed = len(form.sent_as(*DONE)), len(form.sent_as(ExportState.FAILED))
     left = form.total
-    what = counted(done, "invoice") if done else "Nothing"
+    what = counted(done, "invoice") if done else "No invoices"
     said = [f"{what} exported to {organisation}"]
     said += [f"{failed} failed"] if failed else []
     awaiting = len(form.sent_as(ExportState.AWAITING))
@@ -58,7 +58,8 @@ def drafts_text(form: BatchForm) -> str:
     if not form.drafts:
         return ""
     them = "it" if form.drafts == 1 else "them"
-    return f"Left out: {counted(form.drafts, 'draft')}. Mark {them} as sent in Paymo first."
+    left = counted(form.drafts, "draft")
+    return f"Left out: {left}. To include {them}, mark {them} as sent in Paymo."
 
 
 def nothing_text(form: BatchForm) -> str:
@@ -71,8 +72,9 @@ def nothing_text(form: BatchForm) -> str:
 def unknown_text(form: BatchForm) -> str:
     """Say which numbers Paymo has no invoice for."""
     company = one_line(form.company) if form.company else "Paymo"
-    named = ", ".join(one_line(each) for each in form.unknown)
-    return shorten(f"❓ {company} has no invoice with the number {named}.", _LONGEST_TEXT)
+    named = listed([one_line(each) for each in form.unknown])
+    what = "invoice with the number" if len(form.unknown) == 1 else "invoices with the numbers"
+    return shorten(f"❓ {company} has no {what} {named}.", _LONGEST_TEXT)
 
 
 def missing_text(missing: Missing) -> str:

@@ -91,7 +91,7 @@ def _table(form: BatchForm) -> list[Block]:
     elif form.page is None:
         drawn += _overview(form)
     else:
-        drawn += [*_selection(form), *_missing(form.missing), *_untaxed(form)]
+        drawn += [*_missing(form.missing), *_untaxed(form), *_selection(form)]
         drawn += _page(form, form.page)
     return [*drawn, *blocks.small_print(drafts_text(form))]
 
@@ -271,7 +271,7 @@ def _report(form: BatchForm) -> list[Block]:
     drawn = [*route_line(form), blocks.section(report_text(form))]
     if failed:
         drawn += blocks.paragraphs(failure_lines("*Failed*", failed))
-        fix = f"Fix the {len(failed)} That Failed" if len(failed) > 1 else "Fix the One That Failed"
+        fix = f"Fix {len(failed)} Failed Invoices" if len(failed) > 1 else "Fix Failed Invoice"
         drawn += blocks.actions(
             [blocks.button(fix, names.FIX_FAILED, form.batch_id, style="primary")]
         )

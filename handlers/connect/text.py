@@ -56,16 +56,16 @@ def xero_text(checklist: Checklist) -> str:
 def farewell_lines(farewell: Farewell) -> list[str]:
     """Say what goes on each side, and what stays."""
     company, organisation = one_line(farewell.company), one_line(farewell.organisation)
-    shared = "paymo-xero no longer appears in Xero's connected apps."
+    shared = "paymo-xero disappears from its connected apps."
     if farewell.others:
         named = blocks.escape(some_of(farewell.others))
         shared = f"Access stays for {named}: the same person in Xero allowed it."
     return [
-        f"*First Xero:* {organisation} is disconnected. {shared}",
+        f"*First Xero:* we disconnect {organisation}. {shared}",
         f"*Then Paymo:* we delete our copy of {company}'s API key.",
         (
-            f"*What stays:* {counted(farewell.exported, 'exported invoice')}, on both "
-            "sides, as they are. If you connect the same two again, nothing is exported twice."
+            f"*What stays:* {counted(farewell.exported, 'exported invoice')} in Paymo and Xero. "
+            "If you connect the same two again, nothing is exported twice."
         ),
         "*What stops:* payments and deletions in Xero no longer reach Paymo.",
     ]
@@ -81,9 +81,10 @@ def asked_text(asked: Asked) -> str:
     """Say what comes of asking for a sync."""
     name = blocks.one_line(asked.organisation)
     if asked.is_fresh:
-        return f"✅ {name} was synced a moment ago. If something is newer, sync again in a minute."
+        more = "If you've just changed something, sync again in a minute."
+        return f"✅ {name} was synced a moment ago. {more}"
     if asked.held_until is not None:
-        when = blocks.moment(asked.held_until)
+        when = blocks.time_of(asked.held_until)
         return f"⏳ Xero limits how often we can sync {name}. The next sync is at {when}."
     return f"⏳ Still syncing {name}." if asked.is_under_way else f"⏳ Syncing {name} now."
 
@@ -94,7 +95,7 @@ def swept_text(swept: Swept) -> str:
     counts = [
         (swept.payments, "recorded in Paymo", "payment"),
         (swept.removals, "removed from Paymo", "payment"),
-        (swept.deletions, "followed in Paymo", "deletion"),
+        (swept.deletions, "deleted or voided in Paymo", "invoice"),
         (swept.held, "waiting for a decision", "deletion"),
     ]
     found = [f"{counted(count, noun)} {what}" for count, what, noun in counts if count]

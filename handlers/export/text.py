@@ -122,9 +122,16 @@ def fitted(fact: str, cure: str, room: int, more: str = "") -> str:
     said = shorten(render_line(cure), room) if cure else ""
     for form, each in (("{0} {1}", fact), ("{1} {0}", more)):
         left = room - len(said) - 1
-        shown = shorten(render_line(each), left) if each and left >= _SHORTEST_FACT else ""
+        shown = _whole(render_line(each), left) if each and left >= _SHORTEST_FACT else ""
         said = form.format(shown, said).strip()
     return said
+
+
+def _whole(text: str, room: int) -> str:
+    """Cut behind the last sentence that fits, unless that leaves less than half."""
+    said = shorten(text, room)
+    end = said.rfind(". ") + 1
+    return said[:end] if said != text and end * 2 > room else said
 
 
 def check_line(check: Check) -> str:
@@ -183,7 +190,7 @@ def _left_out(result: ExportResult) -> str:
     if money.fits_number(result.number):
         return f" In Xero its number is {one_line(result.xero_number)}."
     return (
-        f" Numbers over {money.LONGEST_NUMBER} characters aren’t sent to Xero: there it is "
+        f" Numbers over {money.LONGEST_NUMBER} characters aren’t sent to Xero. There it’s "
         f"{one_line(result.xero_number)}, with the full number in the reference."
     )
 

@@ -180,7 +180,7 @@ def _taxes(form: ExportForm) -> list[Block]:
     if form.untaxed_options:
         rows, chosen = form.untaxed_options, form.untaxed.value if form.untaxed else ""
         how = How(hint=untaxed_hint(form), tells=True)
-        label = "Tax rate of lines without tax"
+        label = "Tax rate for lines without tax"
         drawn.append(blocks.choice(names.UNTAXED, label, rows, chosen, **how))
     return drawn
 

@@ -30,9 +30,9 @@ SENTENCES = {
     "xero_connected": "connected Xero",
     "organisation_confirmed": "confirmed {organisation} as the Xero organisation",
     "reconnected": "reconnected Paymo and Xero",
-    "released": "queued {it} again: nothing stops it any more",
+    "released": "queued {it} again, because nothing stops it any more",
     "disconnected": "disconnected Paymo and Xero",
-    "app_removed": "disconnected Paymo and Xero: the app was removed from Slack",
+    "app_removed": "disconnected Paymo and Xero, because the app was removed from Slack",
     "settings_changed": "changed the settings{changes}",
     "access_given": "made {people} {role}",
     "access_declined": "declined a request from {people}",
@@ -46,7 +46,7 @@ SENTENCES = {
     "approval_asked": "asked for approval to export {it}",
     "export_approved": "approved the export of {it}",
     "export_cancelled": "cancelled the export of {it}",
-    "auto_export_asked": "asked before exporting {it}{reason}",
+    "auto_export_asked": "didn’t export {it} automatically{reason}",
     "auto_export_paused": "paused automatic export",
     "tax_overridden": "exported {it} although the tax differs{taxes}",
     "contact_merged": "used the merged contact for {it}",
@@ -62,7 +62,7 @@ SENTENCES = {
     "undo_refused": "tried to undo the export of {it}, but it failed{reason}",
     "restored": "restored {it} in Paymo",
     "restore_refused": "tried to restore {it} in Paymo, but it failed{reason}",
-    "payment_received": "saw {amount} paid on {it} in Xero{recorded}",
+    "payment_received": "saw a payment of {amount} on {it} in Xero{recorded}",
     "payment_removed": "saw a payment of {amount} removed from {it}",
     "payment_brought_back": "recorded a payment on {it} in Paymo after all",
     "invoice_deleted": "saw {it} deleted in {place}{then}",
@@ -89,7 +89,7 @@ _SETTINGS = {
     "auto_export": "automatic export",
     "attach_pdf": "attached PDF",
     "approve_above": "approval above",
-    "untaxed": "tax of lines without tax",
+    "untaxed": "tax rate for lines without tax",
 }
 _VALUES = {
     "AUTHORISED": "Approved",
@@ -106,7 +106,7 @@ WHICH_CLIENT = "Type the client's name too, such as `/paymo-xero client Acme`."
 WHICH = "Type the invoice's number too, such as `/paymo-xero why INV-1`."
 
 
-_OVERDUE = ("More than 60 days overdue", "31 to 60 days overdue", "Up to 30 days")
+_OVERDUE = ("More than 60 days overdue", "31 to 60 days overdue", "Up to 30 days overdue")
 _MOST = 8  # invoices that are named in one group
 _LONGEST_NAME = 60
 
@@ -337,7 +337,7 @@ def client_text(found: Owed) -> str:
     """Say what one client owes, and what it has paid."""
     name, where = one_line(found.client), one_line(found.organisation)
     if not found.open and not found.paid:
-        return f"No exported invoice of *{name}* is approved in {where}."
+        return f"*{name}* has no approved exported invoices in {where}."
     lines = [f"*{name}* owes nothing on invoices exported to {where}."]
     if found.open:
         lines = [

@@ -40,16 +40,16 @@ HELP_LINES = (
     (Role.EXPORTER, "match", "match clients with contacts and accounts"),
     (Role.EXPORTER, "reconcile november", "compare Paymo with Xero for a month"),
     (Role.EXPORTER, "unsubscribe", "stop notifications here"),
-    (Role.OWNER, "settings", "choose who may export, and how"),
+    (Role.OWNER, "settings", "choose who can export, and how"),
     (Role.OWNER, "connect", "connect or reconnect Paymo and Xero"),
     (Role.OWNER, "connect another", "add another company"),
     (Role.OWNER, "disconnect", "disconnect Paymo and Xero"),
 )
-ENDED = "Disconnected: {}. Exported invoices stay in Xero. Connect again to go on."
+ENDED = "Disconnected: {}. Exported invoices stay in Xero. To continue, connect again."
 OVERDUE = "Overdue"
 READY = "Ready to export"
 UNREADY = "Not ready yet"
-CALM = "Nothing needs you."
+CALM = "Nothing needs your attention."
 ASK_FOR_ACCESS = "Request access to see or export invoices here."
 OTHERS = "*Other connections*"
 SEVERAL = 2

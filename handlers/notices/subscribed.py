@@ -24,17 +24,17 @@ NOTHING = "No channel gets notifications. Type `/paymo-xero subscribe` in one to
 ANYWAY = "Subscribe This Channel"
 ASK = {
     Sharing.YES: "⚠️ This channel is shared with another company, or will be. Its people would "
-    "read invoice numbers, clients and amounts here. Subscribe it anyway?",
+    "see invoice numbers, clients and amounts here. Subscribe it anyway?",
     Sharing.UNKNOWN: "⚠️ We can't tell whether this channel is shared with another company. If it "
-    "is, its people will read invoice numbers, clients and amounts. Subscribe it?",
+    "is, its people will see invoice numbers, clients and amounts. Subscribe it?",
 }
 
 MINIMUM_MEANS = "In the invoice's own currency. Failures and deletions are always sent."
 ALONE = (
-    "Nothing changed. To stop all notifications in a channel, type `/paymo-xero unsubscribe` there "
-    "without anything after it. To change its topics, type `/paymo-xero subscribe` there."
+    "Nothing changed. To stop all notifications in a channel, type just `/paymo-xero unsubscribe` "
+    "there. To change its topics, type `/paymo-xero subscribe` there."
 )
-NO_CHANNEL = "This isn't a channel. Type `/paymo-xero unsubscribe` in the one that should stop."
+NO_CHANNEL = "This isn't a channel. Type `/paymo-xero unsubscribe` in the channel itself."
 STILL_PAUSED = "Its notifications stay paused."
 NO_AMOUNT = "Type an amount, such as 500."
 _MANAGE = "Manage notifications"
@@ -53,7 +53,7 @@ def intro_text(listening: Listening) -> str:
     """Say in a channel who subscribed it, to what, and how to change that."""
     comes = _rhythm(listening)
     return (
-        f"<@{listening.set_by}> subscribed this channel to {told(listening)}: "
+        f"<@{listening.set_by}> subscribed this channel to {told(listening)}. This is about "
         f"{one_line(listening.company)} in Paymo and {one_line(listening.organisation)} in Xero. "
         f"{f'The digest comes {comes}. ' if comes else ''}"
         "Type `/paymo-xero unsubscribe` to stop notifications here."

@@ -57,12 +57,12 @@ _SENTENCES = {
     "invoices stay as they are. Payments and deletions in Xero no longer reach Paymo, and this "
     "channel gets no more notifications.",
     NoticeKind.SYNC_PAUSED: "⚠️ *{count} {kind}* in {organisation}: {numbers}. Unchanged in "
-    "Paymo so far. Should Paymo follow?",
+    "Paymo so far. Should Paymo follow Xero?",
     NoticeKind.SYNC_FAILING: "⚠️ *{organisation} hasn't synced* since {since}. {problem} We keep "
     "trying. Payments and deletions in Xero will reach Paymo once it works again.",
     NoticeKind.HEALTH: "⚠️ *{company} and {organisation}:* {problem}",
     NoticeKind.INVOICE_UNDONE: "🗑️ {by} undid the export of {invoice}. It was {how} in "
-    "{organisation}, and Paymo keeps it.",
+    "{organisation} and stays in Paymo.",
 }
 # A fact in such a sentence; people are ids, and our own sentences are rendered.
 _FACT = re.compile(r"\{(\w+)\}")
@@ -190,11 +190,11 @@ def _dated(facts: Facts) -> str:
 
 def _received(facts: Facts) -> str:
     if facts.get("gone"):
-        return f"⚠️ {_arrival(facts)}. The invoice is gone from Paymo, so Paymo didn't record it."
+        return f"⚠️ {_arrival(facts)}. *Paymo didn't record it,* because the invoice is gone there."
     came = _edit(facts) if facts.get("changed_from") else _arrival(facts)
     if facts.get("asked"):
         said = f"⚠️ {came}. *Paymo didn't record it.* {render(facts['asked'])}"
-        gone = "The former payment is gone from Paymo, too." if facts.get("changed_from") else ""
+        gone = "The earlier payment is gone from Paymo, too." if facts.get("changed_from") else ""
         return " ".join(filter(None, [said, gone, _reminder(facts)]))
     if facts.get("waits"):
         said = f"⚠️ {_arrival(facts)}. *Paymo hasn't recorded it yet.* We'll keep trying."
@@ -206,7 +206,11 @@ def _received(facts: Facts) -> str:
 def _edit(facts: Facts) -> str:
     """Say what was edited in Xero: the amount, the day, or nothing that Paymo has."""
     before, now = amount(facts, "changed_from"), amount(facts, "amount")
-    what = f"Changed in Xero from {before} to {now}" if before != now else f"{now} changed in Xero"
+    what = (
+        f"Changed in Xero from {before} to {now}"
+        if before != now
+        else f"{_settlement(facts)} changed in Xero"
+    )
     is_moved = facts.get("dated_before", facts["paid_on"]) != facts["paid_on"]
     instead = f" instead of {_day(facts, 'dated_before')}" if is_moved else ""
     return f"*{what}* for {invoice_text(facts)}, {_dated(facts)}{instead}"
@@ -229,10 +233,10 @@ def _difference(facts: Facts) -> str:
         return f"The difference of {rounded} is Xero's rounding."
     if facts.get("over_by"):
         more = amount(facts, "over_by")
-        return f"Paymo has {more} more: the difference that somebody accepted after the export."
+        return f"Paymo has {more} more, the difference that somebody accepted after the export."
     if facts.get("short_by"):
         less = amount(facts, "short_by")
-        return f"Paymo recorded {less} less: it doesn't accept more than is open."
+        return f"Paymo recorded {less} less, because it doesn't accept more than is left to pay."
     return ""
 
 
@@ -249,8 +253,8 @@ def _removed(facts: Facts) -> str:
         return f"⚠️ *{_settlement(facts)} was deleted in Paymo:* {about}. It stays in Xero."
     if facts.get("is_stuck"):
         return (
-            f"⚠️ *{_settlement(facts)} was removed in Xero:* {about}. It still counts in Paymo: "
-            "we tried for a day to delete it there. Delete it by hand."
+            f"⚠️ *{_settlement(facts)} was removed in Xero:* {about}. It's still in Paymo, "
+            "because we couldn't delete it there for a day. Delete it by hand."
         )
     return (
         f"🗑️ *{_settlement(facts)} was removed* in Xero and in Paymo: {about}. "
@@ -277,10 +281,10 @@ def _why_asked(facts: Facts) -> str:
         said.append(f"Paymo has payments of {paid} that didn't come from this invoice in Xero.")
     if facts.get("cuts"):
         said.append(
-            f"Deleting it in Paymo cuts it off from {escape(facts['cuts'])}, which can "
-            "then be billed again. Voiding it keeps them together."
+            f"Deleting it in Paymo unlinks {escape(facts['cuts'])}, which can then be billed "
+            "again. Voiding it keeps them linked."
         )
-    return " ".join([*said, "Paymo keeps it until somebody decides."])
+    return " ".join([*said, "It stays in Paymo until somebody decides."])
 
 
 def _restored(facts: Facts) -> str:

@@ -36,7 +36,9 @@ _TOPICS = (
 
 
 _LAYOUTS = (
-    Option(Layout.BROADCAST, "Thread, and important ones in the channel", "Paid in full, failed…"),
+    Option(
+        Layout.BROADCAST, "In a thread, important ones in the channel too", "Paid in full, failed…"
+    ),
     Option(Layout.THREAD, "In the invoice’s thread only"),
     Option(Layout.FLAT, "Each as a message in the channel"),
 )
@@ -65,7 +67,7 @@ def subscribe_view(found: Listening | None, channel_id: str, about: About | None
         blocks.search(names.CLIENT, "Only for this client", "Any client", client, optional=True),
         blocks.input_block(
             blocks.number_input(names.MINIMUM, minimum),
-            "Only amounts of at least",
+            "Minimum amount",
             hint=MINIMUM_MEANS,
             optional=True,
         ),

@@ -231,7 +231,7 @@ def _missing(facts: Facts) -> list[str]:
     if locked := facts["locked"]["count"]:
         lock = day(date.fromisoformat(facts["lock_on"]), country)
         are = "is" if locked == 1 else "are"
-        lines.append(f"{locked} of these {are} dated up to {lock}, and Xero is locked until then.")
+        lines.append(f"{locked} of these {are} in a locked period: Xero is locked up to {lock}.")
     if locked < group["count"]:
         lines.append("Export them before the month is locked in Xero.")
     return lines
@@ -329,7 +329,7 @@ def drift_text(facts: Facts) -> str:
     verb = "edited in Paymo" if side == "Paymo" else "changed in Xero"
     said = f"⚠️ {invoice} was *{verb}* after its export to {organisation}."
     other = "Xero" if side == "Paymo" else "Paymo"
-    then = f"{other} stays as it is. {render(facts.get('advice', ''))}".rstrip()
+    then = f"{other} hasn’t changed. {render(facts.get('advice', ''))}".rstrip()
     return "\n".join([said, _difference_lines(facts), then])
 
 

@@ -18,8 +18,8 @@ _BEGIN_MEANS = (
     "It takes a minute: a Paymo API key and a visit to Xero. Nothing is exported until you say so."
 )
 ROLES = (
-    Option(Role.VIEWER.word, "As viewer", "Sees invoices and payments"),
-    Option(Role.EXPORTER.word, "As exporter", "Exports, undoes, matches, syncs"),
+    Option(Role.VIEWER.word, "As viewer", "Can see invoices and payments"),
+    Option(Role.EXPORTER.word, "As exporter", "Can also export, undo, match and sync"),
 )
 # How an invoice arrives in Xero: asked in the export form, too.
 STATUSES = (
@@ -28,7 +28,7 @@ STATUSES = (
 )
 VOID = (
     Option("void", "Void in Paymo", "The same as in Xero, and it can be undone"),
-    Option("delete", "Delete in Paymo", "Treats voiding like deleting"),
+    Option("delete", "Delete in Paymo", "The same as when it’s deleted in Xero"),
 )
 CREDITS = (
     Option("record", "Record in Paymo", "As a payment that names the credit"),
@@ -43,21 +43,25 @@ PDF = (
     Option("on", "On", "Needs one more permission in Xero"),
 )
 CHANNELS = (
-    Option("on", "People in subscribed channels", "Only there; they read notifications anyway"),
-    Option("off", "Nobody else", "Only the people named here"),
+    Option(
+        "on",
+        "People in subscribed channels",
+        "In those channels only, where they read notifications anyway",
+    ),
+    Option("off", "Nobody else", "Only the owner, exporters and viewers"),
 )
 HAND_OVER_ON_SAVE = "When you save, this person becomes the owner. Only they can give it back."
 HAND_OVER = "They'll be in charge of settings, roles and the connection. You stay an exporter."
 AUTO_HINT = (
-    "Exports each invoice sent in Paymo from now on, if every check passes and somebody has "
-    "chosen the client's contact before. We ask about the rest in your channels."
+    "Exports each invoice sent in Paymo from now on, if every check passes and the client is "
+    "already matched. We ask about the rest in your channels."
 )
-VIEWERS_HINT = "They can't export or change anything."
+VIEWERS_HINT = "They can look up invoices anywhere in Slack, but can't export or change anything."
 OWNER_HINT = "Choose somebody else to hand over. You stay an exporter."
-EXPORTERS_HINT = "They may also match clients and press the buttons under notifications."
+EXPORTERS_HINT = "They can also match clients and press the buttons under notifications."
 _NOT_YOU = "You can't approve it any more, because your role or the export has changed."
 APPROVE_HINT = (
-    "Above this amount, a different exporter has to press Approve. Other currencies always need "
+    "Above this amount, another exporter has to press Approve. Other currencies always need "
     "approval. Leave it empty to turn this off."
 )
 UNTAXED_HINT = "Xero has several 0% rates. Lines that have no tax in Paymo get this one."
@@ -157,7 +161,7 @@ def _approval_lines(facts: Body) -> Iterator[str]:
     if facts.get("more_lines"):
         yield f"• and {facts['more_lines']} more"
     if facts.get("without_number"):
-        yield "It goes without its number."
+        yield "It goes to Xero without its number."
     if facts.get("override_tax"):
         yield "Its tax differs from the account's tax in Xero."
 

@@ -77,7 +77,7 @@ def _untaxed(form: SettingsForm) -> list[Block]:
     """Draw the choice among several rates of zero; there is none where Xero has but one."""
     if not form.untaxed_options:
         return []
-    label, rows = "Tax rate of lines without tax", form.untaxed_options
+    label, rows = "Tax rate for lines without tax", form.untaxed_options
     return [
         blocks.choice(names.UNTAXED, label, rows, form.untaxed, optional=True, hint=UNTAXED_HINT)
     ]
@@ -88,12 +88,12 @@ def _people(form: SettingsForm) -> list[Block]:
     return [
         blocks.input_block(
             blocks.users_select(names.VIEWERS, form.viewers),
-            "Who may ask about invoices anywhere",
+            "Who can see invoices, but not export",
             hint=VIEWERS_HINT,
             optional=True,
         ),
         blocks.choice(
-            names.CHANNEL_VIEWERS, "Who else may see invoices", CHANNELS, form.channel_viewers
+            names.CHANNEL_VIEWERS, "Who else can see invoices", CHANNELS, form.channel_viewers
         ),
         blocks.input_block(
             blocks.user_select(names.OWNER, form.owner_id, ask=_SURE),
@@ -109,12 +109,12 @@ def settings_view(form: SettingsForm) -> Block:
         blocks.context(heading_text(form)),
         blocks.input_block(
             blocks.users_select(names.EXPORTERS, form.exporters),
-            "Who may export besides you",
+            "Who can export, besides you",
             hint=EXPORTERS_HINT,
             optional=True,
         ),
         *_people(form),
-        blocks.choice(names.XERO_STATUS, "Invoices arrive in Xero as", STATUSES, form.xero_status),
+        blocks.choice(names.XERO_STATUS, "Export invoices as", STATUSES, form.xero_status),
         blocks.choice(names.VOID_MEANS, "When an invoice is voided in Xero", VOID, form.void_means),
         blocks.choice(
             names.CREDITS,
@@ -128,7 +128,7 @@ def settings_view(form: SettingsForm) -> Block:
         ),
         blocks.input_block(
             blocks.number_input(names.APPROVE_ABOVE, form.approve_above),
-            f"A second person approves exports above ({blocks.one_line(form.currency)})",
+            f"Require a second person’s approval above ({blocks.one_line(form.currency)})",
             hint=APPROVE_HINT,
             optional=True,
         ),

@@ -120,7 +120,7 @@ def _number(both: BothSides) -> Iterator[Mismatch]:
 def _contact(both: BothSides) -> Iterator[Mismatch]:
     export, contact = both.export, both.xero.contact
     if export.client_id not in (None, both.paymo.client_id):
-        note = f"It was exported for {export.client_name}. Paymo has another client now."
+        note = f"It was exported for {export.client_name}, but has another client in Paymo now."
         yield Mismatch("contact", both.client, contact.name, note)
     elif contact.contact_id not in {export.contact_id, *both.contacts}:
         has_left = both.has_left
@@ -206,7 +206,7 @@ def _reason(both: BothSides, row: Payment, *, stands: bool) -> Iterator[_Reason]
     what, amount = _named(both, row), row.amount
     match row.state:
         case PaymentState.TOMBSTONE:
-            yield _Reason(amount, f"Somebody deleted in Paymo: {what}.", is_decided=True)
+            yield _Reason(amount, f"{what} was deleted in Paymo.", is_decided=True)
         case PaymentState.PARKED if row.is_only_told:
             yield _Reason(
                 amount,
@@ -237,11 +237,11 @@ def _unseen(both: BothSides) -> _Reason:
     found = [(each.payment_id, each.amount) for each in invoice.payments]
     found += [(f"{each.id}:{invoice.invoice_id}", each.amount) for each in applied_credits(invoice)]
     amount = sum((value for key, value in found if key not in known), Decimal(0))
-    return _Reason(amount, f"The next sync brings {both.amount(amount)}.")
+    return _Reason(amount, f"The next sync will bring {both.amount(amount)} to Paymo.")
 
 
 def _typed(both: BothSides) -> _Reason:
     """Explain what people typed in Paymo, which never goes to Xero."""
     copies = {row.paymo_payment_id for row in both.payments}
     amount = sum((each.amount for each in both.paymo.payments if each.id not in copies), Decimal(0))
-    return _Reason(-amount, f"Typed in Paymo: {both.amount(amount)}. It doesn't go to Xero.")
+    return _Reason(-amount, f"Paid in Paymo only: {both.amount(amount)}. It doesn't go to Xero.")

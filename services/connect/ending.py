@@ -150,8 +150,8 @@ class EndingStep(ScheduledStep):
                 await self._enqueue(session, row, by)
             kept = await exports.count_live(session, row)
         return (
-            f"Exported invoices stay in Paymo and Xero: {kept}. We remember them. If you connect "
-            "the same two again, nothing is exported twice."
+            f"Exported invoices stay in Paymo and Xero: {kept}. If you connect the same two again, "
+            "nothing is exported twice."
         )
 
     async def _enqueue(self, session: Session, row: Connection, by: str) -> None:

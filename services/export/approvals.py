@@ -188,13 +188,13 @@ def _reason(connection: Connection, others: list[str], reached: list[str]) -> st
     limit = Amount(
         connection.approve_above or Decimal(0), connection.base_currency, connection.country
     )
-    rule = f"Exports above {limit} or in another currency need a second person."
+    rule = f"Exports above {limit} or in another currency need a second person's approval."
     if not others:
         return f"{rule} {_NOBODY}"
     missed = some_of([str(Member(each)) for each in others if each not in reached])
     if not reached:
         return f"{rule} {_UNREACHED.format(missed)}"
-    said = f"{rule} We've asked {some_of([str(Member(each)) for each in reached])}."
+    said = f"{rule} Asked: {some_of([str(Member(each)) for each in reached])}."
     return f"{said} {_MISSED.format(missed, 'it')}" if missed else said
 
 

@@ -83,7 +83,7 @@ def require_same_organisation(connection: Connection, export: Export) -> None:
     """Refuse an export meant for the organisation that was connected before."""
     if export.tenant_id != connection.tenant_id:
         raise Refused(
-            f"Invoice {export.number} was meant for another Xero organisation than "
+            f"Invoice {export.number} was meant for a Xero organisation other than "
             f"{connection.organisation_name}, so it wasn't sent.",
             RefusalCode.OTHER_ORGANISATION,
         )

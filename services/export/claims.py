@@ -132,7 +132,7 @@ def why_taken(export: Export, connection: Connection) -> str:
     if export.state in exports.WAITING:
         return f"{asked_by(export)} is exporting invoice {number} right now."
     if export.invoice_state is InvoiceState.UNDOING:
-        return f"Somebody is undoing the export of invoice {number} just now."
+        return f"Somebody is undoing the export of invoice {number}right now."
     if export.invoice_state in ENDED_IN_XERO:
         return (
             f"Invoice {number} was deleted or voided in Xero, and Paymo hasn't followed yet. "
@@ -152,7 +152,7 @@ def asked_by(export: Export) -> str:
 def _exported_by(export: Export) -> str:
     if export.exported_at is None:
         return ""
-    return f"{asked_by(export)} did it at {Moment(export.exported_at)}."
+    return f"{asked_by(export)} exported it at {Moment(export.exported_at)}."
 
 
 async def claim(session: Session, connection: Connection, request: Request) -> Export:
@@ -178,7 +178,7 @@ async def claim_after(
     if claimed := await add_new(session, lifecycle.queue(wanted)):
         return claimed
     winner = await exports.find_latest(session, connection, wanted.paymo_invoice_id)
-    raise AlreadyRequested(why_taken(winner, connection) if winner else "Somebody was faster.")
+    raise AlreadyRequested(why_taken(winner, connection) if winner else "Somebody got there first.")
 
 
 async def claim_all(
@@ -256,8 +256,8 @@ async def elsewhere(session: Session, export: Export, connection: Connection) ->
     own = await connections.get(session, export.connection_id)
     if own.state is ConnectionState.ENDED:
         return (
-            "Exported from another Slack workspace, which has been disconnected since. We follow "
-            "its payments, deletions and edits again once somebody connects there."
+            "Exported from another Slack workspace, which has since been disconnected. Its "
+            "payments, deletions and edits sync again once somebody reconnects there."
         )
     return (
         "Exported from another Slack workspace. Its payments reach Paymo as usual, but only people "
@@ -301,7 +301,7 @@ _ENDS = {
     InvoiceState.UNDONE: "was undone in {}",
     InvoiceState.DELETED: "was deleted in {}",
     InvoiceState.VOIDED: "was voided in {}",
-    InvoiceState.KEPT: "was deleted or voided in {}, and somebody decided that Paymo keeps it",
+    InvoiceState.KEPT: "was deleted or voided in {}, and somebody decided to keep it in Paymo",
 }
 
 

@@ -197,7 +197,7 @@ def _sent(export: Export, name: str) -> str:
 
 def _unfindable(connection: Connection, export: Export) -> Refused:
     return Refused(
-        f"Xero didn't answer when we sent invoice {export.number}, and doesn't let us search now.",
+        f"Xero didn't answer when we sent invoice {export.number}, and we can't search Xero now.",
         RefusalCode.UNFINDABLE,
         cure=f"Look for it in {connection.organisation_name}. Export it again only if it isn't "
         "there.",

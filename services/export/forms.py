@@ -308,7 +308,7 @@ async def _why_account(session: Session, connection: Connection, case: Case) -> 
         return "used in the last export"
     rate = case.invoice.rate
     if [each.account_id for each in case.ledger.accounts_with(rate)] == [account_id]:
-        return f"the only one with {case.ledger.written(rate)}"
+        return f"the only account with {case.ledger.written(rate)}"
     return ""
 
 

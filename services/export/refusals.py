@@ -15,23 +15,23 @@ _NUMBER = (
     r"number\b.*\binvoice"
 )
 _PLAN = (
-    "This organisation's plan in Xero lets you approve no more invoices now. Export it as a "
+    "This organisation has used up the approved invoices of its Xero plan for now. Export it as a "
     "draft, and approve it later."
 )
 _NO_CODE = (
     "This account has no code, and Xero needs one. Add it at Accounting → Advanced → Chart of "
-    "accounts → the account → Edit details, and the export goes on. Or choose another account."
+    "accounts → the account → Edit details, and the export continues. Or choose another account."
 )
 _INACTIVE = (
-    "Xero accepts no changes to this organisation now. Often its subscription or trial has ended. "
-    "Correct that in Xero, then try again."
+    "Xero isn't accepting changes to this organisation. Its subscription or trial may have ended. "
+    "Check that in Xero, then try again."
 )
 _EMAIL = (
-    "Xero doesn't accept the contact's e-mail address. Correct it at the contact in Xero, then try "
+    "Xero doesn't accept the contact's e-mail address. Correct it on the contact in Xero, then try "
     "again."
 )
 _TAX_RATE = (
-    "Xero doesn't take this tax rate now. Choose another account, or correct the rate at "
+    "Xero doesn't accept this tax rate. Choose another account, or correct the rate at "
     "Accounting → Advanced → Tax rates, and try again."
 )
 _UNUSABLE = (
@@ -146,18 +146,18 @@ def no_answer(export: Export) -> Refused:
     """Return why it is not tried any more."""
     if not _may_have_left(export):
         return Refused(
-            "Paymo or Xero didn't answer for too long, so nothing was sent.",
+            "Paymo or Xero took too long to answer, so nothing was sent.",
             RefusalCode.NO_ANSWER,
             cure="Try again when both work, or cancel.",
         )
     if _is_missing(export):
         return Refused(
-            "Xero failed every time, and doesn't have the invoice.",
+            "Xero failed every time, so the invoice isn't there.",
             RefusalCode.NO_ANSWER,
             cure="Try again later, or cancel.",
         )
     return Refused(
-        "Xero didn't answer for too long, so it may have this invoice. We check Xero before we "
+        "Xero took too long to answer, so it may have this invoice. We'll check Xero before we "
         "send it again.",
         RefusalCode.NO_ANSWER,
         cure="Try again later, or cancel.",
@@ -167,10 +167,9 @@ def no_answer(export: Export) -> Refused:
 def number_taken(export: Export) -> Refused:
     """Return why the number is taken: by an invoice that may be the same."""
     return Refused(
-        f"Xero already has invoice {export.number}, with the same contact and the same total.",
+        f"Xero already has an invoice {export.number} with the same contact and total.",
         RefusalCode.NUMBER_TAKEN,
-        cure="Link this export to that one if it is the same invoice, or export without the "
-        "number.",
+        cure="If it's the same invoice, link to it. If not, export without the number.",
     )
 
 
@@ -218,7 +217,7 @@ def disconnected(export: Export) -> Refused:
         "The connection was ended before Xero answered.",
         RefusalCode.DISCONNECTED,
         cure="Check in Xero whether it has this invoice.",
-        more="We check before we send it again.",
+        more="We'll check before we send it again.",
     )
 
 

@@ -116,8 +116,8 @@ class ExportRequests:
             await lifecycle.ask_to_cancel(session, export, leases.over_at(export, now), fence)
         await self.work.nudge(Job.EXPORT, export_id)
         return (
-            f"The export of invoice {number} is cancelled once we know that Xero doesn't have it. "
-            "If Xero has it, it stays, and you can undo it."
+            f"We'll cancel the export of invoice {number} once we know that Xero doesn't have it. "
+            "If Xero has it, it stays there, and you can undo it."
         )
 
     async def _settle_others(
@@ -173,7 +173,7 @@ class ExportRequests:
 
 def _require_not_done(export: Export, connection: Connection) -> None:
     if export.state in exports.DONE:
-        raise AlreadyRequested(claims.why_taken(export, connection) or "It is exported.")
+        raise AlreadyRequested(claims.why_taken(export, connection) or "It's already exported.")
 
 
 def _with_actions(draft: Draft, choice: ExportChoice) -> ExportChoice:

@@ -144,7 +144,7 @@ def check_contact(case: Case) -> Iterable[Check]:
     chosen, contact, ledger = case.choice.contact_id, case.ledger.contact, case.ledger
     client = case.invoice.client_name or "this client"
     if not chosen:
-        yield Check("contact", Colour.RED, "", f"Choose the contact for {client} in Xero.")
+        yield Check("contact", Colour.RED, "", f"Choose a contact in Xero for {client}.")
     elif chosen == NEW_CONTACT:
         yield _new_contact(case)
     elif contact is None:
@@ -166,7 +166,7 @@ def check_contact(case: Case) -> Iterable[Check]:
         text = f"{contact.name} doesn't look like {client}. Check that it's the right contact."
         yield Check("contact", Colour.AMBER, text)
     else:
-        yield Check("contact", Colour.GREEN, f"It goes to the contact {contact.name}.")
+        yield Check("contact", Colour.GREEN, f"The invoice goes to {contact.name}.")
 
 
 def _new_contact(case: Case) -> Check:
@@ -223,10 +223,10 @@ def check_account(case: Case) -> Iterable[Check]:
 def _why_not(account: KnownAccount) -> str:
     reasons = {
         "archived": "is archived in Xero (Accounting → Advanced → Chart of accounts → Archive)",
-        "system": "is one of Xero's system accounts, which don't take sales",
+        "system": "is one of Xero's system accounts, which can't be used for sales",
         "kind": "is neither a revenue account nor a liability account for advance payments",
     }
-    why = reasons.get(account.why_not or "", "can't take sales")
+    why = reasons.get(account.why_not or "", "can't be used for sales")
     return f"{account.title} {why}."
 
 

@@ -134,7 +134,7 @@ def _differs(case: Case, account: KnownAccount) -> str:
     if carried is not None:
         states = f"{account.title} has {case.ledger.written(carried)} tax in Xero"
     elif known is not None:
-        states = f"{account.title} has {known.name}, which Xero doesn't take for sales"
+        states = f"{account.title} has {known.name}, which can't be used for sales"
     else:
         states = f"{account.title} has no usable tax rate in Xero"
     return f"{states}, and the invoice has {case.ledger.written(case.invoice.rate)} in Paymo."

@@ -49,7 +49,7 @@ def check_exportable(figures: PaymoFigures) -> None:
         raise NotExportable("The invoice has no lines.", "Add one in Paymo first.")
     if figures.total <= 0:
         total = Amount(figures.total, figures.currency)
-        raise NotExportable(f"The invoice comes to {total}, so there's nothing to pay.")
+        raise NotExportable(f"The invoice total is {total}, so there's nothing to export.")
 
 
 def line_amounts(figures: PaymoFigures) -> tuple[Decimal, ...]:

@@ -111,7 +111,7 @@ class StatementReader:
         if len(missing) > _MOST_SINGLE_READS:
             raise Unavailable(
                 f"Paymo's list left out {len(missing)} exported invoices, so we can't compare. "
-                "Check that the API key's owner may still see all invoices, then compare again."
+                "Check that the API key's owner can still see all invoices, then compare again."
             )
         gone = [each for each in missing if not await self._found(each, paymo)]
         odd |= {each.key: each for each in self.paymo.left_out}
@@ -120,7 +120,7 @@ class StatementReader:
         if was_empty and len(gone) > _MOST_GONE_AT_ONCE:
             raise Unavailable(
                 f"Paymo shows none of the {len(gone)} exported invoices, so we can't compare. "
-                "Check that the API key's owner may still see them, then compare again."
+                "Check that the API key's owner can still see them, then compare again."
             )
 
     async def _found(self, invoice_id: int, paymo: dict[int, Invoice]) -> bool:

@@ -70,13 +70,13 @@ def month_of(text: str, today: date) -> Month:
     first = _first_day(typed, today)
     if first is None:
         raise ServiceError(
-            f"“{text.strip()[:_LONGEST_ECHO]}” isn't a month. Type 2026-11, november, last, all, "
-            "or nothing for this month."
+            f"“{text.strip()[:_LONGEST_ECHO]}” isn't a month. Type 2026-11, november, last or all. "
+            "Leave it out for this month."
         )
     if first > today:
         raise ServiceError(
-            f"{_month_at(first).label} hasn't started yet. Type 2026-11, november, last, all, or "
-            "nothing for this month."
+            f"{_month_at(first).label} hasn't started yet. Type 2026-11, november, last or all. "
+            "Leave it out for this month."
         )
     return _month_at(first)
 

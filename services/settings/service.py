@@ -35,7 +35,7 @@ _KNOWN = {
 _SWITCHED_OFF = "Automatic export was turned off before this invoice was sent."
 _OTHER = "Choose one of the values that the form offers."
 _NO_AMOUNT = "Type an amount such as 5000, or leave it empty."
-_ALONE = "Name another exporter first: nobody approves their own exports."
+_ALONE = "Add another exporter first. Nobody can approve their own exports."
 _MOST = Decimal(10) ** 15
 
 
@@ -212,8 +212,8 @@ async def _judge_waiting(session: Session, connection: Connection, now: datetime
 def too_early(clean: int, needed: int) -> str:
     """Say how many exports by hand are missing before automatic export can be turned on."""
     return (
-        f"Available after {needed} exports by hand without a difference. "
-        f"So far there {'is' if clean == 1 else 'are'} {clean}."
+        f"Available once {needed} manual exports have the same total in Xero as in Paymo. "
+        f"So far: {clean}."
     )
 
 
@@ -329,7 +329,7 @@ class AccessService:
         """An unanswered request that this person may answer, with its connection locked."""
         request = await access.find(session, request_id)
         if request is None:
-            raise NotFound("This request is gone.")
+            raise NotFound("This request no longer exists.")
         connection = await connections.lock_here(session, person, request.connection_id)
         if request.answered_at is not None:
             raise AlreadyRequested(_answered(request))

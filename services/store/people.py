@@ -224,8 +224,8 @@ async def require_sight(
     has = await require(session, connection, person, Role.VIEWER)
     if await only_client(session, connection, person) not in {None, client_id}:
         raise NotAllowed(
-            "This channel gets notifications about one client only. Ask about other clients "
-            f"where you have access, or ask the owner, {Member(connection.owner_id)}, for it.",
+            "This channel gets notifications about one client only. Look up other clients where "
+            f"you have access, or ask the owner, {Member(connection.owner_id)}, for it.",
             connection_id=connection.id,
             wants=Role.VIEWER.word,
         )

@@ -337,7 +337,7 @@ class Copying(ExportedInvoice):
         if twin is not None:
             return (
                 f"Paymo already has a payment of the same amount, dated "
-                f"{Day(twin.paid_on, country)}, that somebody typed there. It's probably the same "
+                f"{Day(twin.paid_on, country)}, that somebody added there. It's probably the same "
                 "one."
             )
         if amount > invoice.left or amount <= 0:

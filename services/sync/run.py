@@ -118,8 +118,8 @@ class SweepRun:
             return  # a list that can't be had says nothing
         if is_blind:
             raise Unavailable(
-                "Paymo shows no invoices any more. Check that whoever has its API key may still "
-                "see them there."
+                "Paymo shows no invoices any more. Check that the API key's owner can still see "
+                "them there."
             )
 
     @property
@@ -142,8 +142,8 @@ class SweepRun:
         """Tell the owner once that a lost database can be found again."""
         connection = self.connection
         facts = connections.common_facts(connection) | {
-            "problem": f"Invoices that were exported before, and that we don't know: {count}. "
-            "We don't follow their payments. Link them here, or ask whoever runs paymo-xero to run "
+            "problem": f"We found earlier exports that we have no record of: {count}. Their "
+            "payments don't reach Paymo. Link them here, or ask whoever runs paymo-xero to run "
             f"“paymo-xero relink --workspace {connection.workspace_id}”.",
             "former": True,
         }

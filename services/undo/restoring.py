@@ -63,8 +63,8 @@ class RestoreService:
             export = await exports.find_deleted(session, connection, number)
         if export is None:
             raise NotFound(
-                f"No invoice with the number {number} was deleted in Paymo by paymo-xero, so "
-                "there is nothing to restore."
+                f"paymo-xero hasn't deleted an invoice {number} in Paymo, so there's nothing to "
+                "restore."
             )
         return await self.restore(person, export.id, reply_to)
 
@@ -77,7 +77,7 @@ class RestoreService:
             )
             if export.invoice_state is not InvoiceState.DELETED or export.snapshot is None:
                 raise AlreadyRequested(
-                    f"Invoice {export.number} wasn't deleted in Paymo by paymo-xero, so there is "
+                    f"paymo-xero hasn't deleted invoice {export.number} in Paymo, so there's "
                     "nothing to restore."
                 )
             if await schedules.is_task_done(session, Job.RESTORE, export.id):

@@ -141,7 +141,7 @@ def _why_not_ours(export: Export, connection: Connection) -> str:
         return f"Invoice {export.number} isn't in Xero, so there is nothing to undo."
     if export.tenant_id != connection.tenant_id:
         return (
-            f"Invoice {export.number} belongs to another Xero organisation than "
+            f"Invoice {export.number} belongs to a Xero organisation other than "
             f"{connection.organisation_name}, so we leave it alone."
         )
     if export.is_linked:
@@ -210,9 +210,9 @@ class UndoStep(XeroTaskStep):
         ]
         if settled or invoice.status == "PAID":
             raise Refused(
-                f"Invoice {number} has payments or credits in {organisation}, so it stays. Remove "
-                "them in Xero first (a batch or reconciled payment at the bank account it belongs "
-                "to), then undo again.",
+                f"Invoice {number} has payments or credits in {organisation}, so it can't be "
+                "undone. Remove them in Xero first (a batch or reconciled payment in its bank "
+                "account), then undo again.",
             )
         locked, country = about.connection.locked_until, about.connection.country
         day = invoice.issued_on
@@ -220,8 +220,8 @@ class UndoStep(XeroTaskStep):
         if is_approved and locked is not None and day is not None and day <= locked:
             raise Refused(
                 f"Invoice {number} is dated {Day(day, country)} and {organisation} is locked up to "
-                f"{Day(locked, country)}, so it stays. Move the lock date in Xero first, or add a "
-                "credit note there.",
+                f"{Day(locked, country)}, so it can't be undone. Move the lock date in Xero "
+                "first, or add a credit note there.",
                 RefusalCode.LOCKED,
             )
 
@@ -282,7 +282,7 @@ class UndoStep(XeroTaskStep):
         organisation = about.connection.organisation_name
         self.tell(
             about.turn,
-            f"Invoice {export.number} was {how} in {organisation}. Paymo keeps it, and it can be "
+            f"Invoice {export.number} was {how} in {organisation}. It stays in Paymo and can be "
             "exported again.",
         )
 

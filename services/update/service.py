@@ -95,7 +95,7 @@ def _require_ours(export: Export, connection: Connection) -> None:
         raise ServiceError(f"Invoice {number} is no longer in Xero, so it can't be updated.")
     if export.tenant_id != connection.tenant_id:
         raise ServiceError(
-            f"Invoice {number} belongs to another Xero organisation than "
+            f"Invoice {number} belongs to a Xero organisation other than "
             f"{connection.organisation_name}, so we leave it alone."
         )
     if export.is_linked:

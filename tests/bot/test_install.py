@@ -192,7 +192,7 @@ async def test_a_missing_permission_is_said_with_the_link_that_grants_it(many: T
     await walk.type("history")
     listed = await walk.ephemeral("History of")
     await many.slack.press("Anna", listed, "history_csv")
-    said = await walk.ephemeral("may not send files")
+    said = await walk.ephemeral("can't send files")
     (link,) = re.findall(r"<(\S+)\|Update permissions>", said.text)
 
     page = await many.http.get(link, follow_redirects=True)

@@ -122,6 +122,7 @@ async def connecting(town: Town, page: Page) -> AsyncIterator[str]:
     yield "paymo"
     await give_key(page, "mistyped")
     await expect(page.get_by_role("alert")).to_contain_text("API Keys")
+    await expect(page.locator("[name=is_me]")).to_be_checked()
     yield "wrong key"
     await give_key(page, PAYMO_KEY)
     await expect(page.get_by_role("heading", level=1)).to_have_text("Paymo is connected")

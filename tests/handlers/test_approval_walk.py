@@ -87,7 +87,7 @@ async def test_where_one_of_two_cant_be_reached_the_other_and_whoever_asked_read
 
     told = text_in((await walk.modal_saying("Slack doesn't deliver our messages")).payload)
     names = [f"<@{slack.user(each).id}>" for each in ("Ben", "Cara")]
-    truth = f"We've asked {names[1]}. Slack doesn't deliver our messages to {names[0]}, who can"
+    truth = f"Asked: {names[1]}. Slack doesn't deliver our messages to {names[0]}, who can"
     assert truth in told
     asked = await direct(walk, "Cara", "wants to export")
     await slack.wait_for(lambda: truth in text_in(asked.blocks), 60)
@@ -170,7 +170,7 @@ async def test_an_open_form_follows_what_somebody_else_does_with_its_invoice(wal
     answer = await slack.submit("Ben", view.id)
     said = text_in((await walk.modal_saying("is already exported", "Ben")).payload)
     assert answer.ok or answer.errors
-    assert f"<@{slack.user('Anna').id}> did it at <!date^" in said
+    assert f"<@{slack.user('Anna').id}> exported it at <!date^" in said
     assert len(walk.books.invoices) == 1
 
 

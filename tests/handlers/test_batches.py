@@ -166,7 +166,7 @@ def test_progress_and_report_count_what_became_of_it() -> None:
     assert "▓▓▓▓▓▓▓▓░░ 5/6" in running
     assert "3 exported · ⛔ 2 failed · ⏳ 1 waiting" in running
     assert buttons(done["blocks"]) == {"fix_failed": "7"}
-    assert "Fix the 2 That Failed" in said(done)
+    assert "Fix 2 Failed Invoices" in said(done)
     assert said(done).index("INV-9") < said(done).index("INV-1 ")
     assert (bar(0, 0), bar(299, 300)) == ("░" * 10, "▓" * 9 + "░")
 
@@ -185,7 +185,7 @@ async def test_the_report_comes_into_the_view_or_to_the_person(
     await screen.show_batch(reply_to, form("Acme", BatchState.RUNNING))
     await screen.show_ended(reply_to, form("Acme", BatchState.DONE, groups=()))
 
-    assert desk.read_by_anna == ["⚠️ Nothing exported to Acme."]
+    assert desk.read_by_anna == ["⚠️ No invoices exported to Acme."]
 
 
 @pytest.fixture

@@ -328,5 +328,5 @@ async def test_what_was_synced_a_moment_ago_promises_no_result(walk: Walk) -> No
     await walk.modal_saying("✅ Maple Books")
     await walk.close()
     await walk.type("sync")
-    fresh = await walk.modal_saying("was synced a moment ago. If something is newer, sync again")
+    fresh = await walk.modal_saying("was synced a moment ago. If you've just")
     assert "tell you the result" not in text_in(fresh.payload)

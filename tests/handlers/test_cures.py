@@ -88,7 +88,7 @@ async def test_e32_one_press_makes_drafts_of_all_that_the_plan_refuses(walk: Wal
     for number in ("INV-1", "INV-2"):
         form = await walk.form(number)
         await walk.town.slack.submit("Anna", form.id)
-        refused = await walk.modal_saying("lets you approve no more invoices")
+        refused = await walk.modal_saying("used up the approved invoices")
     assert "INV-1 is waiting for the same thing." in text_in(refused.payload)
     await walk.press(refused, "as_draft")
     done = await walk.modal_saying("was exported to Maple Books")
@@ -119,7 +119,7 @@ async def test_what_nobody_recognises_is_shown_with_three_ways_on(walk: Walk, wo
     walk.town.xero.faults.add(method="PUT", path="Invoices", status=400, body=body, times=2)
     await walk.town.slack.submit("Anna", form.id)
     refused = await walk.modal_saying(words.split("<", maxsplit=1)[0])
-    for label in ("Try Again", "Change Export…", "Cancel"):
+    for label in ("Try Again", "Change Export…", "Cancel Export"):
         assert label in text_in(refused.payload)
     await walk.press(refused, "change")
     form = await walk.modal_saying("passed")

@@ -33,11 +33,11 @@ def facts(**changes: Any) -> dict[str, Any]:
     [
         ({}, "was *edited in Paymo* after its export"),
         ({}, f"• total: $115.00 → $230.00\n• date: {day('2026-03-01')} → {day('2026-03-02')}"),
-        ({"advice": "Make it up."}, "Xero stays as it is. Make it up."),
+        ({"advice": "Make it up."}, "Xero hasn’t changed. Make it up."),
         ({"side": "Xero"}, "was *changed in Xero* after its export"),
         ({"differences": []}, "is back to how it was exported"),
         ({"differences": [], "is_shared": True}, "the same way in Paymo and in Xero"),
-        ({"more": 3}, f"{day('2026-03-02')}\n• and 3 more\nXero stays"),
+        ({"more": 3}, f"{day('2026-03-02')}\n• and 3 more\nXero hasn"),
         (
             {"differences": [["due date", "", str(Day(date(2026, 3, 2)))]]},
             f"• due date: – → {day('2026-03-02')}",

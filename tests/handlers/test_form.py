@@ -96,7 +96,7 @@ def long_case(name: str, paymo: dict[str, Any], **choice: Any) -> Case:
 @pytest.mark.parametrize(
     ("check", "cure", "paymo", "choice"),
     [
-        ("contact", "Choose the contact for ", {}, {"contact_id": ""}),
+        ("contact", "Choose a contact in Xero for ", {}, {"contact_id": ""}),
         ("contact", "Choose another contact, or restore it in Xero under Contacts", {}, {}),
         ("contact_taken", "or rename the client in Paymo.", {}, {"contact_id": "new"}),
         ("account", "Choose another account.", {}, {"account_id": "290"}),
@@ -115,6 +115,15 @@ def test_the_verdict_keeps_what_to_do_however_long_the_names_are(
     assert cure in words
     assert words.startswith("*Not exported: 1 thing to fix.* ")
     assert len(words) <= LONGEST_ALERT
+
+
+def test_the_verdict_ends_what_is_wrong_with_a_whole_sentence() -> None:
+    fact = f"Sales abroad has 0% tax in Xero, and the invoice has 20% in Paymo. {'Sales ' * 20}."
+    cure = "Choose an account with 20%, or a tax rate for the invoice."
+    stops = Check("tax", Colour.RED, fact, cure)
+    words = verdict(stops, refused="pressed")[1]
+
+    assert words.endswith(f"has 20% in Paymo. {cure}")
 
 
 def test_each_red_check_has_its_act_right_below_it_and_the_help_comes_once() -> None:

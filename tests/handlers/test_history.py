@@ -144,7 +144,7 @@ def test_slack_takes_every_sentence_and_nobody_is_called(name: str, what: str) -
                 currency="GBP",
                 country="GB",
             ),
-            "paymo-xero saw £40.00 paid on INV-7 in Xero, and recorded it in Paymo",
+            "paymo-xero saw a payment of £40.00 on INV-7 in Xero, and recorded it in Paymo",
         ),
         (
             done("undone", before={"xero_invoice_id": "x-7"}, after={"how": "voided"}),

@@ -55,7 +55,7 @@ async def test_without_the_permission_for_files_one_sentence_says_so(walk: Walk)
     await slack.press("Anna", told, "history_csv")
 
     assert "connected Xero" in text_in(told.blocks)
-    assert "install it again" in (await walk.ephemeral("may not send files")).text
+    assert "install it again" in (await walk.ephemeral("can't send files")).text
 
 
 async def test_ben_is_told_whom_to_ask_and_a_wrong_number_is_one_sentence(walk: Walk) -> None:

@@ -232,7 +232,7 @@ async def test_home_says_that_it_broke_and_ended_to_everybody_who_looks(walk: Wa
     await walk.type("disconnect")
     await slack.submit("Anna", (await walk.modal("disconnect")).id)
     for each in ("Anna", "Ben"):
-        assert "Connect again" in await home_saying(walk, "Disconnected: Maple Studio", each)
+        assert "connect again" in await home_saying(walk, "Disconnected: Maple Studio", each)
     await slack.open_home("Vera")
     assert "Maple" not in await home_saying(walk, "aren't connected yet", "Vera")
 

@@ -32,7 +32,7 @@ def test_open_invoices_are_told_by_age_the_oldest_first() -> None:
         f"• Acme Ltd · Acme Ltd · $115.00 · {due}, overdue by 61 days",
         "*31 to 60 days overdue:* $115.00",
         f"• Acme Ltd · Acme Ltd · $115.00 · {due}, overdue by 60 days",
-        "*Up to 30 days:* $115.00",
+        "*Up to 30 days overdue:* $115.00",
         f"• Acme Ltd · Acme Ltd · $115.00 · {due}, overdue by 1 day",
         "1 invoice not due yet: $115.00.",
     ]

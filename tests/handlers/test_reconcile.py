@@ -159,11 +159,11 @@ def test_a_long_list_ends_with_how_many_are_left() -> None:
 
 
 def test_both_sides_and_the_reason_are_read_in_one_line() -> None:
-    finding = Mismatch("paid", "$40.00", "$0.00", "Typed in Paymo: $40.00.")
+    finding = Mismatch("paid", "$40.00", "$0.00", "Paid in Paymo only: $40.00.")
 
     drawn = report_blocks(report(row(Outcome.DIFFERS, findings=(finding,))))
 
-    assert "• paid: $40.00 in Paymo, $0.00 in Xero. Typed in Paymo" in said(drawn)
+    assert "• paid: $40.00 in Paymo, $0.00 in Xero. Paid in Paymo only" in said(drawn)
 
 
 async def test_the_answer_is_read_by_whoever_asked(desk: Desk) -> None:
@@ -226,9 +226,7 @@ def test_a_digest_names_who_is_late_and_what_is_not_there() -> None:
     assert "*Exported:* $1,380.00 and US$20.00, 12 invoices\n" in text
     assert "*Failed:* Acme Ltd, Acme Ltd, Acme Ltd and 9 more\n" in text
     assert f"• Acme Ltd · Acme Ltd · $115.00 · due {day('2026-03-01')}" in text
-    assert (
-        f"12 of these are dated up to {day('2026-02-28')}, and Xero is locked until then." in text
-    )
+    assert f"12 of these are in a locked period: Xero is locked up to {day('2026-02-28')}." in text
     assert buttons(notice_blocks(message)) == {
         names.RECONCILE: "2026-02",
         names.OPEN_XERO: "",

@@ -97,7 +97,7 @@ async def test_c37_it_can_be_switched_on_only_after_three_clean_exports_by_hand(
     assert (form.auto_export, form.clean, form.needed) == ("off", 2, 3)
     with pytest.raises(NotAccepted) as refusal:
         await service.save(ANNA, replace(form, auto_export="on"))
-    assert "So far there are 2" in refusal.value.fields["auto_export"]
+    assert "So far: 2" in refusal.value.fields["auto_export"]
     await bridge.export_it("HAND-3")
     with pytest.raises(NotAllowed):
         await service.save(BEN, replace(form, auto_export="on"))

@@ -100,7 +100,7 @@ async def test_what_is_known_to_need_something_first_is_listed_apart(bridge: Bri
     numbers = [each.number for each in found.ready]
     assert (numbers, found.unready_count, found.unjudged) == (["INV-1", "INV-2", "INV-3"], 5, 0)
     said = {each.number: render_plain(each.text) for each in found.unready}
-    assert said["INV-4"] == "Choose the contact for Sunrise Yoga in Xero."
+    assert said["INV-4"] == "Choose a contact in Xero for Sunrise Yoga."
     assert said["INV-5"].startswith("Maple Books doesn't use SEK yet.")
     assert f"is locked up to {day('2026-10-31')}." in said["INV-6"]
     assert said["INV-7"] == reasons["INV-7"] == "Choose the account for this invoice."

@@ -162,11 +162,11 @@ def test_e28_a_currency_has_to_be_enabled(currency: str, colour: Colour, text: s
 @pytest.mark.parametrize(
     ("contact_id", "contact", "colour", "text"),
     [
-        ("", None, RED, "Choose the contact for Acme in Xero."),
+        ("", None, RED, "Choose a contact in Xero for Acme."),
         (NEW_CONTACT, None, AMBER, "This export adds Acme to Xero as a new contact."),
         ("c2", None, RED, "no longer has this contact. Choose another"),
         ("c1", Contact(contact_id="c1", name="Acme Ltd", is_active=False), RED, "is archived in"),
-        ("c1", BOOKS.contact, GREEN, "It goes to the contact Acme Ltd."),
+        ("c1", BOOKS.contact, GREEN, "The invoice goes to Acme Ltd."),
     ],
 )
 def test_e14_the_contact_has_to_be_there_and_active(

@@ -80,7 +80,7 @@ def test_e22_a_rate_that_takes_no_sales_is_no_choice(*, usable: bool) -> None:
     at = case(books=replace(BOOKS, tax_rates=rates, accounts={"200": account("200", "S", "OWN")}))
     found = look("tax_rate", at)
 
-    assert "S (200) has Old GST, which Xero doesn't take for sales" in found.text
+    assert "S (200) has Old GST, which can't be used for sales" in found.text
     assert ("GST on Expenses" in found.text) is usable
     assert [each.tax_type for each in taxes.choices(at)] == (["IN"] if usable else [])
 

@@ -192,7 +192,7 @@ async def test_the_form_says_why_the_account_is_selected(bridge: Bridge) -> None
     await bridge.export_it("INV-1", contact_id="new")
     reasons += [(await bridge.form_for(each)).account_reason for each in ("INV-2", "INV-3")]
 
-    assert reasons == ["the only one with 15%", "used before", "used in the last export"]
+    assert reasons == ["the only account with 15%", "used before", "used in the last export"]
 
 
 async def test_a_choice_made_while_the_clock_was_days_ahead_gives_way_to_the_next(

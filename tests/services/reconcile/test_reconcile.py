@@ -250,7 +250,7 @@ async def test_a_payment_deleted_in_paymo_can_be_brought_back(bridge: Bridge) ->
     (payment,) = await bridge.payments()
     assert (row.outcome, row.help) == (Outcome.DECIDED, Action.BRING_BACK)
     assert row.help_value == str(payment.id)
-    assert only(row).note == "Somebody deleted in Paymo: Payment of $40.00."
+    assert only(row).note == "Payment of $40.00 was deleted in Paymo."
 
 
 async def test_credits_that_are_only_told_are_told_as_decided(bridge: Bridge) -> None:
@@ -272,9 +272,9 @@ async def test_payments_that_are_on_one_side_alone_are_named(bridge: Bridge) -> 
 
     first, second = only(row_of(report)), only(row_of(report, "INV-2"))
     assert (first.in_paymo, first.in_xero) == ("$40.00", "$0.00")
-    assert "Typed in Paymo: $40.00" in first.note
+    assert "Paid in Paymo only: $40.00" in first.note
     assert (second.in_paymo, second.in_xero) == ("$0.00", "$115.00")
-    assert "The next sync brings $115.00" in second.note
+    assert "The next sync will bring $115.00" in second.note
     assert not first.is_decided
     assert not second.is_decided
 
@@ -357,7 +357,7 @@ def test_a_month_is_understood_as_people_type_it(typed: str, month: str) -> None
 
 @pytest.mark.parametrize("typed", ["2026-13", "ju", "smarch", "2027-01", "november 2027", "7"])
 def test_what_is_no_month_is_refused_with_examples(typed: str) -> None:
-    with pytest.raises(ServiceError, match="Type 2026-11, november, last, all, or nothing"):
+    with pytest.raises(ServiceError, match="Type 2026-11, november, last or all"):
         month_of(typed, TODAY)
 
 
