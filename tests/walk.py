@@ -203,6 +203,8 @@ class Walk:
         for field, value in chosen.items():
             await slack.choose("Anna", view.id, field, value)
         await self.submit(view)
+        await self.modal_saying("The settings are saved")
+        await self.close()
 
     async def disconnect(self) -> None:
         """End the connection on both sides."""

@@ -5,8 +5,14 @@ from typing import Any
 
 from handlers import blocks, names, reply
 from handlers.routing import GONE, Body, SlackRequest, chosen, field_of
-from handlers.settings.text import ONE_MORE
-from handlers.settings.views import TITLE, consent_button, one_more_view, settings_view
+from handlers.settings.text import ONE_MORE, SAVED
+from handlers.settings.views import (
+    TITLE,
+    consent_button,
+    one_more_view,
+    saved_view,
+    settings_view,
+)
 from services.connect.service import ConnectService
 from services.errors import NotFound
 from services.model.people import Role
@@ -45,7 +51,7 @@ class SettingsListeners:
         await reply.open_view(request, settings_view(form), again=again)
 
     async def submit(self, request: SlackRequest) -> None:
-        """Save them and close."""
+        """Save them, and say so."""
         view = request.view
         form = SettingsForm(
             connection_id=request.note.connection_id,
@@ -68,7 +74,7 @@ class SettingsListeners:
         if link:
             await reply.confirm(request, one_more_view(link), ONE_MORE, consent_button(link))
         else:
-            await request.ack()
+            await reply.confirm(request, saved_view(), SAVED)
 
     async def ask_access(self, request: SlackRequest) -> None:
         """Ask the owner for the role that the person lacked."""

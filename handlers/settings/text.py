@@ -65,8 +65,9 @@ APPROVE_HINT = (
     "approval. Leave it empty to turn this off."
 )
 UNTAXED_HINT = "Xero has several 0% rates. Lines that have no tax in Paymo get this one."
+SAVED = "✅ The settings are saved."
 ONE_MORE = (
-    "✅ The settings are saved. To attach the PDF, the app needs one more permission in Xero. "
+    f"{SAVED} To attach the PDF, the app needs one more permission in Xero. "
     "Press *Connect Xero* and allow it for the same organisation. Until then, invoices go without "
     "it."
 )

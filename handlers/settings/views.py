@@ -16,6 +16,7 @@ from handlers.settings.text import (
     OWNER_HINT,
     PDF,
     ROLES,
+    SAVED,
     STATUSES,
     UNTAXED_HINT,
     VIEWERS_HINT,
@@ -49,6 +50,11 @@ def asked_buttons(facts: Body) -> list[Block]:
         blocks.button("Allow", names.ALLOW_ACCESS, request_id, style="primary"),
         decline,
     ]
+
+
+def saved_view() -> Block:
+    """Say that they are saved."""
+    return blocks.modal(names.REFUSAL, TITLE, [blocks.section(SAVED)])
 
 
 def one_more_view(link: str) -> Block:
