@@ -127,7 +127,7 @@ class Commands:
     def set_owner(self, workspace: str, user: str) -> None:
         """Make somebody the owner of a workspace's connections, and print which."""
         if not _SLACK_USER.fullmatch(user):
-            raise click.BadParameter(f"{user} is no Slack user id: it begins with U or W.")
+            raise click.BadParameter(f"{user} isn't a Slack user id, which begins with U or W.")
         organisations = _run(_set_owner(self.settings, workspace, user))
         if not organisations:
             _fail(f"Nothing is connected in workspace {workspace}.")

@@ -169,7 +169,7 @@ class Setup:
         if written == wanted:
             return
         is_unfilled = not written or _SAMPLE_ADDRESS in written
-        if not is_unfilled and not _agreed(f"{path} is another one. Replace it?"):
+        if not is_unfilled and not _agreed(f"{path} has other contents. Replace it?"):
             click.echo(f"Kept: {path}. Delete it to write it again.", err=True)
             return
         _write(path, wanted, 0o644)

@@ -148,8 +148,8 @@ def _ways_on(case: Case, wanted: Decimal) -> tuple[str, str]:
         there = f"{some_of(fitting)} {verb} {written}."
         return there, f"Choose an account with {written}, or a tax rate for the invoice."
     if rates := [rate.name for rate in rates_of(ledger, wanted)]:
-        fits = f"rate {rates[0]} fits" if len(rates) == 1 else f"rates {some_of(rates)} fit"
-        there = f"No account has {written}. The tax {fits}."
+        does = f"rate {rates[0]} does" if len(rates) == 1 else f"rates {some_of(rates)} do"
+        there = f"No account has {written}, but the tax {does}."
         return there, "Choose a tax rate for the invoice."
     there = f"{ledger.organisation} has no rate of {written}."
     return there, f"Add a tax rate of {written} in Xero, then check again."

@@ -105,8 +105,8 @@ class HealthService:
             return {}
         left = usage.free // _MEGABYTE
         return {
-            Concern.DISK: f"Only {left} MB are left on the disk. Free some up soon, or we can't "
-            "record anything."
+            Concern.DISK: f"Only {left} MB left on the disk. Free some up soon, or we can't record "
+            "anything."
         }
 
     def _concerns(self, vitals: Vitals) -> Iterator[tuple[Concern, str]]:
@@ -114,8 +114,8 @@ class HealthService:
         renewed = vitals.token_expires_at
         if renewed is not None and now - renewed >= _STALE:
             said = (
-                f"Xero hasn't renewed our access since {Moment(renewed)} and ends it on "
-                f"{Moment(renewed + _ENDS)}. Connect Xero again with {Typed(Command.CONNECT)}."
+                f"Xero hasn't renewed our access since {Moment(renewed)} and ends it at "
+                f"{Moment(renewed + _ENDS)}. Reconnect Xero with {Typed(Command.CONNECT)}."
             )
             yield Concern.TOKEN, said
         if vitals.sweep_due_at is not None and now - vitals.sweep_due_at >= _LATE:
@@ -136,7 +136,7 @@ class HealthService:
         ):
             yield (
                 Concern.XERO_WEBHOOKS,
-                f"Xero's webhooks don't arrive. {why} Xero can reach its address.",
+                f"Xero's webhooks aren't arriving. {why} Xero can reach its address.",
             )
         is_registered = connection.paymo_hooks_checked_at is not None
         if is_registered and self._is_silent(
@@ -144,7 +144,7 @@ class HealthService:
         ):
             yield (
                 Concern.PAYMO_WEBHOOKS,
-                f"Paymo's webhooks don't arrive. {why} Paymo can reach its address.",
+                f"Paymo's webhooks aren't arriving. {why} Paymo can reach its address.",
             )
 
     def _is_silent(

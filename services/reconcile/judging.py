@@ -164,7 +164,7 @@ class Judge:
         if export is not None and export.state is ExportState.FAILED:
             return f"Its export was refused. {export.reason}"
         if export is not None and export.state is ExportState.AWAITING:
-            return f"Its export waits for approval. {export.reason}"
+            return f"Its export is waiting for approval. {export.reason}"
         if export is not None:
             return "Its export is on its way."
         if money.folded(mine.number) not in self.read.other_numbers:

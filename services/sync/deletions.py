@@ -234,8 +234,8 @@ class _Why(NamedTuple):
 _DELETED = _Why("It was deleted in Paymo.", "They were deleted in Paymo.")
 _ELSEWHERE = _Why("Another invoice bills it now.", "Other invoices bill them now.")
 _OPEN = _Why(
-    "It can be billed again: mark it as billed in Paymo.",
-    "They can be billed again: mark them as billed in Paymo.",
+    "So that it isn't billed again, mark it as billed in Paymo.",
+    "So that they aren't billed again, mark them as billed in Paymo.",
 )
 
 
@@ -304,10 +304,10 @@ async def _lost_project(paymo: PaymoClient, former: Invoice, made: Invoice) -> l
     name = await paymo.project_name(former.project_id) if former.project_id else ""
     project = f"its project {name}".strip()
     if made.project_id != former.project_id:
-        return [f"It isn't on {project} any more: choose it in Paymo."]
+        return [f"It isn't on {project} any more. Choose the project in Paymo."]
     if _linked(former) != _linked(made):
-        why = f"Paymo's list of invoices doesn't show {project}: choose it there, as only you can."
-        return [why]
+        why = f"Paymo's list of invoices doesn't show {project}."
+        return [f"{why} Choose the project in Paymo, where only a person can."]
     return []
 
 

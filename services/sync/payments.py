@@ -68,7 +68,7 @@ class PaymentStep(Step[Payment]):
     ) -> Mapping[str, object]:
         """Show on the sweep what needs somebody."""
         number = (await exports.get(session, turn.row.export_id)).number
-        self.sweep.note_wait(wait, f"A payment on invoice {number} waits: {wait.why}")
+        self.sweep.note_wait(wait, f"A payment on invoice {number} is waiting. {wait.why}")
         return {}
 
     async def give_up(self, turn: Turn[Payment], refusal: ServiceError) -> None:

@@ -76,7 +76,7 @@ def test_where_no_account_fits_the_rates_that_do_are_named() -> None:
 
     assert found.colour is RED
     assert "Sales (200) has 15% tax in Xero, and the invoice has 6.25% in Paymo." in found.text
-    assert "No account has 6.25%. The tax rate Texas fits." in found.text
+    assert "No account has 6.25%, but the tax rate Texas does." in found.text
 
 
 @pytest.mark.parametrize("per_cent", ["8", "9"])

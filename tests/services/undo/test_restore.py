@@ -297,8 +297,8 @@ async def test_where_paymo_takes_none_of_it_the_invoice_is_made_and_all_is_named
     assert not any(each.is_billed for each in entries)
     said = bridge.screen.sayings[-1].text
     assert "It isn't on its project any more" in said
-    assert "2 time entries aren't on it any more. They can be billed again" in said
-    assert "its expense isn't on it any more. It can be billed again" in said
+    assert "2 time entries aren't on it any more. So that they aren't billed again" in said
+    assert "its expense isn't on it any more. So that it isn't billed again" in said
 
 
 async def test_where_time_must_be_asked_for_by_client_it_comes_back_too(bridge: Bridge) -> None:
