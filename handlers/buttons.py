@@ -20,7 +20,7 @@ TEXTS = {
     Action.CANCEL: "Cancel Export",
     Action.APPROVE: "Approve",
     Action.RECONNECT: "Reconnect",
-    Action.OVERRIDE_TAX: "Export With Account’s Tax",
+    Action.OVERRIDE_TAX: "Use Account’s Tax",
     Action.AS_DRAFT: "Export as Draft",
     Action.FIRST_OPEN_DAY: "Use First Open Day",
     Action.TODAY: "Use Today’s Date",
@@ -42,14 +42,16 @@ TEXTS = {
     Action.OPEN_XERO: "Open in Xero",
     Action.OPEN_PAYMO: "Open in Paymo",
 }
+# In the form they choose, and nothing goes before its own button is pressed.
+_IN_FORM: dict[Action, str] = {Action.AS_DRAFT: "Set Status to Draft"}
 UNDO_MEANS = "Xero voids the invoice, or deletes it if it’s a draft. It stays in Paymo."
 # Asked before the press counts.
 _QUESTIONS = {
     Action.OVERRIDE_TAX: blocks.confirm(
-        "Export with the account’s tax?",
+        "Use the account’s tax?",
         "Xero gets Paymo’s amounts with the account’s tax rate, for this invoice only. The history "
         "shows that you decided this.",
-        yes="Export It",
+        yes="Use It",
     ),
     Action.UNDO: blocks.confirm("Undo this export?", UNDO_MEANS, yes="Undo"),
     Action.UPDATE_IN_XERO: blocks.confirm(
@@ -99,6 +101,11 @@ def buttons(actions: Iterable[str], about: int, *, first: bool = True) -> list[B
         )
         for place, each in enumerate(known)
     ]
+
+
+def chosen_with(actions: Iterable[Action], draft_id: int) -> list[Block]:
+    """Draw what helps in a form: it changes what the form holds, and exports nothing."""
+    return [button(each, draft_id, text=_IN_FORM.get(each, "")) for each in actions]
 
 
 def quiet(drawn: Iterable[Block]) -> list[Block]:

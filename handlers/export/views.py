@@ -5,7 +5,7 @@ from typing import Any, Unpack
 
 from handlers import blocks, names
 from handlers.blocks import Block, How, one_line, render_line
-from handlers.buttons import button, buttons, open_links, whom_to_ask
+from handlers.buttons import button, buttons, chosen_with, open_links, whom_to_ask
 from handlers.export.text import (
     DEMO,
     DUE_DATE,
@@ -192,7 +192,7 @@ def _needs(form: ExportForm) -> list[Block]:
         drawn.append(blocks.section(check_line(each)))
         offered = in_the_form(codes_of([each]))
         helpful = [action for action in offered if action in form.actions]
-        drawn += blocks.actions(buttons(helpful, form.draft_id, first=False))
+        drawn += blocks.actions(chosen_with(helpful, form.draft_id))
         drawn += whom_to_ask(form.ask) if Action.OVERRIDE_TAX in offered else []
     drawn += tax_help(form.checks)
     drawn += blocks.paragraphs(check_line(each) for each in _of(form.checks, Colour.AMBER))

@@ -63,6 +63,7 @@ async def test_e30_a_draft_is_made_of_an_invoice_in_a_locked_period(sqlite_url: 
         await walk.connect()
         form = await walk.form("INV-1")
         assert "is locked up to" in text_in(form.payload)
+        assert "Set Status to Draft" in text_in(form.payload)
         await walk.press(form, "as_draft")
         form = await walk.modal_saying("Ready to export")
         await submit(walk, form)
