@@ -33,8 +33,12 @@ _LONGEST_REASON = 220
 _LONGEST_NAME = 40
 _LONGEST_TEXT = 3000
 _BAR = 10
-_ONE_BY_ONE = {Verdict.TAX, Verdict.OLD, Verdict.OTHER}
 _ONE = "To fix one, type `/paymo-xero export` and its number."
+_MATCH = "To match a client, type `/paymo-xero match`."
+_WAYS_ON = {
+    **dict.fromkeys((Verdict.TAX, Verdict.OLD, Verdict.OTHER), _ONE),
+    **dict.fromkeys((Verdict.CONTACT, Verdict.ACCOUNT), _MATCH),
+}
 DONE = (ExportState.EXPORTED, ExportState.DIFFERENT)
 
 
@@ -152,8 +156,8 @@ def group_heading(group: BatchGroup) -> str:
 def group_lines(group: BatchGroup) -> Iterator[str]:
     """Say what a group is, then a line for each of its invoices."""
     yield group_heading(group)
-    if group.verdict in _ONE_BY_ONE:
-        yield f"_{_ONE}_"
+    if way := _WAYS_ON.get(group.verdict):
+        yield f"_{way}_"
     most = MOST_LINES if group.verdict == Verdict.READY else _MOST_OTHERS
     for place, line in enumerate(group.lines[:most]):
         yield invoice_line(line)

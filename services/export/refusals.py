@@ -14,6 +14,7 @@ _NUMBER = (
     r"(?:invoice|document)(?: (?!contact|account|tax)\w+){0,4} ?(?:#|number|num\b|no\b)|"
     r"number\b.*\binvoice"
 )
+CANCELLED = "Cancelled."
 _PLAN = (
     "This organisation has used up the approved invoices of its Xero plan for now. Export it as a "
     "draft, and approve it later."
@@ -202,10 +203,10 @@ def number_of_another(export: Export, found: XeroInvoice | None, former: Export 
 def cancelled(export: Export) -> str:
     """Say what is known of an export that a person ended."""
     if not _may_have_left(export):
-        return "Cancelled. Nothing was sent."
+        return f"{CANCELLED} Nothing was sent."
     if _is_missing(export):
-        return "Cancelled. Xero doesn't have it."
-    return "Cancelled. Xero didn't answer, so check there whether it has this invoice."
+        return f"{CANCELLED} Xero doesn't have it."
+    return f"{CANCELLED} Xero didn't answer, so check there whether it has this invoice."
 
 
 def disconnected(export: Export) -> Refused:

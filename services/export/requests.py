@@ -112,7 +112,8 @@ class ExportRequests:
             number = export.number
             if refusals.may_be_ended_at_once(export):
                 await lifecycle.cancel(session, export, refusals.cancelled(export), fence)
-                return f"The export of invoice {number} is cancelled. {export.reason}"
+                known = export.reason.removeprefix(refusals.CANCELLED)
+                return f"The export of invoice {number} is cancelled.{known}"
             await lifecycle.ask_to_cancel(session, export, leases.over_at(export, now), fence)
         await self.work.nudge(Job.EXPORT, export_id)
         return (

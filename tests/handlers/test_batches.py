@@ -150,6 +150,7 @@ def test_what_is_missing_has_a_button_for_each_client() -> None:
 
     assert said(view).count('"action_id": "match_client"') == 10
     assert "4 more clients" in said(view)
+    assert said(view).rindex("match_client") < said(view).index("select_all")  # beside the boxes
     assert note_of(match_view(samples.match_form("Acme"), batch_id=7)).batch_id == 7
 
 
@@ -161,12 +162,14 @@ def test_progress_and_report_count_what_became_of_it() -> None:
     )
 
     running = said(batch_view(form("Acme", BatchState.RUNNING, sent=sent, groups=())))
-    done = batch_view(form("Acme", BatchState.DONE, sent=sent, groups=()))
+    unmatched = BatchGroup(Verdict.CONTACT, lines("INV-3", 1), ())
+    done = batch_view(form("Acme", BatchState.DONE, sent=sent, groups=(unmatched,)))
 
     assert "▓▓▓▓▓▓▓▓░░ 5/6" in running
     assert "3 exported · ⛔ 2 failed · ⏳ 1 waiting" in running
     assert buttons(done["blocks"]) == {"fix_failed": "7"}
     assert "Fix 2 Failed Invoices" in said(done)
+    assert "type `/paymo-xero match`" in said(done)
     assert said(done).index("INV-9") < said(done).index("INV-1 ")
     assert (bar(0, 0), bar(299, 300)) == ("░" * 10, "▓" * 9 + "░")
 

@@ -162,7 +162,7 @@ async def test_the_failed_notice_carries_the_same_buttons(walk: Walk) -> None:
     assert "link_existing" not in str(again.blocks)  # the one in Xero is another invoice
     assert walk.in_xero("INV-9").invoice_id in str(again.blocks)
     await walk.press(again, "cancel")
-    await walk.ephemeral("Cancelled.")
+    await walk.ephemeral("INV-9 is cancelled.")
 
     assert len(walk.books.invoices) == 1
 

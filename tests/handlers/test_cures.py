@@ -127,7 +127,7 @@ async def test_what_nobody_recognises_is_shown_with_three_ways_on(walk: Walk, wo
     await walk.town.slack.submit("Anna", form.id)
     refused = await walk.modal_saying("Change Export…")
     await walk.press(refused, "cancel")
-    await walk.modal_saying("Cancelled.")
+    await walk.modal_saying("is cancelled. Nothing was sent.")
     await walk.close()
     await submit(walk, await walk.form("INV-1"))
 
