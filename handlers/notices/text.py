@@ -44,6 +44,7 @@ _OWED = frozenset({"open", "part_paid", "different"})
 # What needs no more than its facts, written by `_fact`.
 _SENTENCES = {
     NoticeKind.EXPORT_FAILED: "⛔ *Not exported* to {organisation}: {invoice}.\n{reason}",
+    NoticeKind.EXPORT_CANCELLED: "⛔ *{by} cancelled your export* of {invoice}. {reason}",
     NoticeKind.EXPORT_ASKED: "⚠️ *Not exported automatically* to {organisation}: {invoice}. It was "
     "sent in Paymo.\n{reason}",
     NoticeKind.AUTO_EXPORT_PAUSED: "⚠️ *Automatic export to {organisation} is off.* {numbers} "

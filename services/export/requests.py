@@ -20,9 +20,10 @@ from services.mapping.checks import Case, examine
 from services.model.actions import Action, settled_by
 from services.model.export import UNTAXED, Colour, ExportState, RefusalCode
 from services.model.jobs import Job
+from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
 from services.model.wording import Member, some_of
-from services.store import audit, connections, drafts, exports, leases, matches, mirror
+from services.store import audit, connections, drafts, exports, leases, matches, mirror, notices
 from services.store.audit import AuditNote
 from services.store.engine import Database, Session
 from services.store.settled import EXPORTS, Settled, settle
@@ -110,16 +111,40 @@ class ExportRequests:
             audit.record(session, connection, entry)
             fence = export.fence if leases.is_under_way(export, now) else export.fence + 1
             number = export.number
-            if refusals.may_be_ended_at_once(export):
+            is_over = refusals.may_be_ended_at_once(export)
+            if is_over:
                 await lifecycle.cancel(session, export, refusals.cancelled(export), fence)
-                known = export.reason.removeprefix(refusals.CANCELLED)
-                return f"The export of invoice {number} is cancelled.{known}"
-            await lifecycle.ask_to_cancel(session, export, leases.over_at(export, now), fence)
+                known = export.reason.removeprefix(refusals.CANCELLED).strip()
+                await self._tell_cancelled(session, connection, export, person, known)
+            else:
+                await lifecycle.ask_to_cancel(session, export, leases.over_at(export, now), fence)
+        if is_over:
+            await self.work.nudge(Job.NOTICES, connection.workspace_id)
+            return f"The export of invoice {number} is cancelled. {known}"
         await self.work.nudge(Job.EXPORT, export_id)
         return (
             f"We'll cancel the export of invoice {number} once we know that Xero doesn't have it. "
             "If Xero has it, it stays there, and you can undo it."
         )
+
+    async def _tell_cancelled(
+        self, session: Session, connection: Connection, export: Export, person: Person, known: str
+    ) -> None:
+        """Tell whoever asked for an export that somebody else cancelled it."""
+        if export.requested_by in {"", person.user_id}:
+            return
+        facts = connections.common_facts(connection) | {
+            "by": person.user_id,
+            "number": export.number,
+            "client": export.client_name,
+            "total": notices.amount_text(export.total),
+            "currency": export.currency,
+            "country": connection.country,
+            "reason": known,
+        }
+        source, whom = f"cancelled:{export.id}:{export.fence}", [export.requested_by]
+        told = notices.Notification(NoticeKind.EXPORT_CANCELLED, source, facts, export, also=whom)
+        await notices.enqueue(session, connection, told, self.now())
 
     async def _settle_others(
         self, export: Export, settled: Sequence[RefusalCode], decided: ExportColumns

@@ -30,6 +30,7 @@ class NoticeKind(StrEnum):
     AUTO_EXPORT_PAUSED = "auto_export_paused"
     WELCOME = "welcome"  # these go to people, never to channels; this one before any connection
     APPROVAL_ASKED = "approval_asked"
+    EXPORT_CANCELLED = "export_cancelled"  # by somebody else than asked for it
     ACCESS_ASKED = "access_asked"
     ACCESS_ANSWERED = "access_answered"
     OWNER_CHANGED = "owner_changed"

@@ -41,6 +41,22 @@ async def test_the_second_person_sees_it_and_lets_it_go_and_the_card_names_both(
     assert walk.in_xero("INV-1").total == walk.in_paymo("INV-1").total
 
 
+async def test_whoever_asked_is_told_that_the_second_person_cancelled_it(walk: Walk) -> None:
+    slack = walk.town.slack
+    await walk.connect()
+    await walk.add_exporter("Ben", approve_above="100")
+    form = await walk.form("INV-1")
+    await slack.submit("Anna", form.id)
+    await walk.close()
+
+    await slack.press("Ben", await direct(walk, "Ben", "wants to export"), "cancel")
+
+    told = await direct(walk, "Anna", "cancelled your export")
+    assert f"<@{slack.user('Ben').id}> cancelled your export* of INV-1 (ACME Limited)" in told.text
+    assert told.text.endswith(". Nothing was sent.")
+    assert walk.books.invoices == {}
+
+
 async def test_whoever_asked_reads_at_once_that_the_second_person_cant_be_reached(
     walk: Walk,
 ) -> None:

@@ -40,7 +40,7 @@ async def test_the_organisation_is_shown_and_confirmed_by_the_button_of_the_form
 
     await walk.press(view, "disconnect")
 
-    assert "*First Xero:* Maple Books is disconnected" in text_in(
+    assert "*First Xero:* we disconnect Maple Books" in text_in(
         (await walk.modal("disconnect")).payload
     )
 
@@ -101,11 +101,11 @@ async def test_the_subscribe_form_tells_the_channel_and_remembers_everything(wal
     await slack.close_view("Anna", everything=True)
 
     [intro] = slack.messages("invoices")
-    assert "to payments and failures, for ACME Limited only, from 500:" in intro.text
+    assert "to payments and failures, for ACME Limited only, from 500." in intro.text
     await walk.type("subscribe exports")
     await slack.wait_for(
         lambda: (
-            "to exports, payments and failures, for ACME Limited only, from 500:"
+            "to exports, payments and failures, for ACME Limited only, from 500."
             in slack.messages("invoices")[-1].text
         )
     )

@@ -41,7 +41,7 @@ async def test_an_invoice_is_explained_and_its_history_sent_as_a_file(walk: Walk
     assert slack.messages("invoices")[-1].files == []
     made = walk.in_xero("INV-1")
     await slack.press("Anna", why, "undo")
-    await walk.modal_saying("it can be exported again")
+    await walk.modal_saying("can be exported again")
     assert made.status == "VOIDED"
 
 

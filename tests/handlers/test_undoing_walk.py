@@ -31,7 +31,7 @@ async def test_undo_typed_asks_and_its_button_takes_back(walk: Walk) -> None:
     await walk.town.slack.press("Anna", question, "undo")
     await until(walk, "INV-1", "VOIDED")
     await walk.notice("invoice_undone")
-    undone = text_in((await walk.modal_saying("it can be exported again")).payload)
+    undone = text_in((await walk.modal_saying("can be exported again")).payload)
     assert "⏳" not in undone
     assert "being undone" not in undone
     read = " ".join(text_in(each.blocks) for each in walk.town.slack.ephemerals("Anna"))
@@ -80,7 +80,7 @@ async def test_whoever_closed_the_modal_reads_the_outcome_in_a_message(walk: Wal
     assert held.gate is not None
     held.gate.set()
 
-    await walk.ephemeral("it can be exported again")
+    await walk.ephemeral("can be exported again")
 
 
 async def test_a_refused_undo_says_so_in_place_of_the_hourglass(walk: Walk) -> None:
