@@ -153,7 +153,7 @@ def no_answer(export: Export) -> Refused:
         )
     if _is_missing(export):
         return Refused(
-            "Xero failed every time, so the invoice isn't there.",
+            "Xero failed every time, and doesn't have the invoice.",
             RefusalCode.NO_ANSWER,
             cure="Try again later, or cancel.",
         )

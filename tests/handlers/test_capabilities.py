@@ -114,7 +114,7 @@ async def test_the_subscribe_form_tells_the_channel_and_remembers_everything(wal
     await walk.type("unsubscribe")
     await walk.ephemeral("wasn’t subscribed")
     await slack.command("Anna", slack.direct("Anna"), "unsubscribe")
-    await walk.ephemeral("This isn't a channel. Type `/paymo-xero unsubscribe` in the one")
+    await walk.ephemeral("This isn't a channel. Type `/paymo-xero unsubscribe` in the channel")
 
 
 async def test_a_channel_that_cannot_be_written_to_is_said_in_the_form(walk: Walk) -> None:

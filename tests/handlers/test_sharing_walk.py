@@ -45,7 +45,7 @@ async def test_a_shared_channel_is_subscribed_after_a_question(
     question = await walk.ephemeral("shared with another company")
     for _ in range(2):
         await walk.town.slack.press("Anna", question, "subscribe_here")
-    assert "to payments:" in await told(walk, channel)
+    assert "to payments." in await told(walk, channel)
     await walk.ephemeral("This channel gets payments")
     assert len(walk.town.slack.messages(channel)) == 1
 
@@ -68,9 +68,9 @@ async def test_without_the_scope_every_typed_subscribe_asks(walk: Walk, missing:
     is_private = missing == "groups:read"
     channel = walk.town.slack.add_channel("finance", private=is_private)
 
-    assert "its people will read" in await asked(walk, channel)
+    assert "its people will see" in await asked(walk, channel)
     await walk.town.slack.press(
-        "Anna", await walk.ephemeral("its people will read"), "subscribe_here"
+        "Anna", await walk.ephemeral("its people will see"), "subscribe_here"
     )
     await told(walk, channel)
 
@@ -80,7 +80,7 @@ async def test_what_slack_does_not_say_is_asked(walk: Walk, error: str) -> None:
     await connected(walk)
     walk.town.slack.refuse("conversations.info", error)
 
-    assert "its people will read" in await asked(walk, walk.town.room)
+    assert "its people will see" in await asked(walk, walk.town.room)
 
 
 async def test_whoever_may_not_is_refused_before_anything_is_asked(walk: Walk) -> None:

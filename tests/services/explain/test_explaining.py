@@ -206,7 +206,7 @@ def test_every_state_has_its_words() -> None:
     ("state", "said"),
     [
         (ConnectionState.ACTIVE, "Its payments reach Paymo as usual"),
-        (ConnectionState.ENDED, "which has been disconnected since"),
+        (ConnectionState.ENDED, "which has since been disconnected"),
     ],
 )
 async def test_what_another_workspace_exported_says_who_follows_it_and_offers_nothing_here(

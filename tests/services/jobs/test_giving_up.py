@@ -212,7 +212,7 @@ async def test_a_copy_that_paymo_never_lets_go_is_said(bridge: Bridge, method: s
     else:
         bridge.paymo.faults.add(method=method, path="payments/", status=500, times=OFTEN)
     await bridge.wait(minutes=6)
-    assert "waits" in (await bridge.schedule(Job.SWEEP)).problem
+    assert "is waiting" in (await bridge.schedule(Job.SWEEP)).problem
     await hours(bridge, 30, every=60)
     told = [facts for kind, facts in await bridge.notices() if kind == "payment_removed"]
     stuck = copies(bridge)
