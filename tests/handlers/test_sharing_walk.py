@@ -166,7 +166,7 @@ async def test_words_behind_the_command_never_mean_another_channel_than_was_type
     await connected(walk)
     room = walk.town.room
     await walk.type("subscribe Payments, and failures & digest")
-    assert "to payments, failures and the digest:" in await told(walk, room)
+    assert "to payments, failures and the digest." in await told(walk, room)
 
     for typed in ("unsubscribe #second", "unsubscribe <#C2|second>", "unsubscribe payments"):
         await walk.type(typed)
