@@ -150,7 +150,7 @@ async def test_typed_words_are_added_to_what_the_channel_has(walk: Walk) -> None
     await walk.ephemeral("This channel gets payments and the digest")
     await walk.type("subscribe client: acme limited min:£500.00")
     await walk.town.slack.wait_for(
-        lambda: ", from 500:" in walk.town.slack.messages(room)[-1].text, 20
+        lambda: ", from 500." in walk.town.slack.messages(room)[-1].text, 20
     )
     await walk.type("subscribe list")
     await walk.ephemeral("payments and the digest, for ACME Limited only, from 500 · set up by <@")
@@ -181,7 +181,7 @@ async def test_words_behind_the_command_never_mean_another_channel_than_was_type
     await walk.ephemeral("Type the client's name too, such as `/paymo-xero client Acme`.")
 
 
-@pytest.mark.parametrize(("typed", "read"), [("956.250", "956.25:"), ("1,000", "1,000:")])
+@pytest.mark.parametrize(("typed", "read"), [("956.250", "956.25."), ("1,000", "1,000.")])
 async def test_a_typed_minimum_is_read_as_the_organisations_currency_is_written(
     walk: Walk, typed: str, read: str
 ) -> None:
