@@ -20,7 +20,7 @@ from services.model.people import ReplyTarget
 from services.model.wording import Command, Typed
 from services.store import audit, connections, links, notices, people, settled, workspaces
 from services.store.audit import AuditNote
-from services.store.engine import Database, Session
+from services.store.engine import LOCK, Database, Session
 from services.store.settled import Settled
 from services.store.tables import Connection, OneTimeLink, Workspace
 
@@ -274,7 +274,7 @@ async def _mend(session: Session, connection: Connection, done: Finished) -> Non
 async def _begin(session: Session, connection: Connection, done: Finished) -> Connection:
     await session.flush()
     # Of two that are completed at once, the second waits here and sees what the first became.
-    await session.get_one(Workspace, connection.workspace_id, with_for_update=True)
+    await session.get_one(Workspace, connection.workspace_id, with_for_update=LOCK)
     rival = await connections.find_rival(session, connection)
     if rival is not None:
         name = rival.names.get(rival.owner_id, "")

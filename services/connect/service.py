@@ -36,7 +36,7 @@ from services.store import (
     workspaces,
 )
 from services.store.audit import AuditNote
-from services.store.engine import Database, Session
+from services.store.engine import LOCK, Database, Session
 from services.store.people import Place
 from services.store.tables import Connection, Workspace
 
@@ -214,7 +214,7 @@ class ConnectService:
         workspace = await workspaces.find_or_add(
             session, person.enterprise_id, person.team_id, self.now()
         )
-        locked = await session.get_one(Workspace, workspace.id, with_for_update=True)
+        locked = await session.get_one(Workspace, workspace.id, with_for_update=LOCK)
         if not locked.is_installed:
             # Where a bot token stands in the settings, nobody comes back over the install page.
             await workspaces.mark_installed(session, locked.id, person.user_id, self.now())

@@ -12,7 +12,7 @@ from services.model.notice import NoticeKind
 from services.model.people import Role
 from services.store import audit, connections, links, notices, people, settled
 from services.store.audit import AuditNote
-from services.store.engine import Session, add_new
+from services.store.engine import LOCK, Session, add_new
 from services.store.notices import Notification
 from services.store.tables import AccessRequest, Connection
 
@@ -211,7 +211,7 @@ async def require_connector(
     """Refuse whoever may not connect any more; who may take over owns it from here on."""
     if user_id == connection.owner_id:
         return
-    await session.refresh(connection, with_for_update=True)  # of two who take over, one does
+    await session.refresh(connection, with_for_update=LOCK)  # of two who take over, one does
     if not await may_take_over(session, connection, user_id, now):
         has = people.named_role(connection, user_id)
         raise people.refusal(connection, Role.OWNER, has)
@@ -224,6 +224,6 @@ async def list_in(session: Session, workspace_id: int) -> list[Connection]:
         select(Connection)
         .where(Connection.workspace_id == workspace_id, Connection.state.in_(connections.IN_USE))
         .order_by(Connection.id)
-        .with_for_update()
+        .with_for_update(**LOCK)
     )
     return list(found)

@@ -12,7 +12,7 @@ from services.model.jobs import Job
 from services.model.people import Person, Role
 from services.model.wording import Command, Member, Typed
 from services.store import leases, people, schedules
-from services.store.engine import Database, Session
+from services.store.engine import LOCK, Database, Session
 from services.store.people import Place
 from services.store.tables import Batch, Client, Connection, Export, Subscription, Task, Workspace
 
@@ -48,7 +48,7 @@ async def load(database: Database, connection_id: int) -> Connection:
 async def hold(session: Session, connection_id: int) -> Connection:
     """Lock the row until the transaction ends; return it as it is now."""
     return await session.get_one(
-        Connection, connection_id, with_for_update=True, populate_existing=True
+        Connection, connection_id, with_for_update=LOCK, populate_existing=True
     )
 
 
@@ -67,7 +67,7 @@ async def lock_here(session: Session, person: Person, connection_id: int) -> Con
 
 async def wait_for_turn(session: Session, connection: Connection) -> None:
     """Wait for whoever changes the same connection just now, until this transaction ends."""
-    await session.refresh(connection, with_for_update=True)
+    await session.refresh(connection, with_for_update=LOCK)
 
 
 async def places(session: Session, person: Person) -> Sequence[Place]:

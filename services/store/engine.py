@@ -48,6 +48,9 @@ _MEMORY = "memory"
 _CHANGES = "changes"
 _TOUCHED = "touched"
 _RESTS = "rests"
+# Locks a row, except against new rows that refer to it: whoever adds one, say to the audit log, may
+# hold what the locker wants next.
+LOCK: dict[str, Any] = {"key_share": True}
 KEEPS_ROLES = {"keeps_roles": True}  # what a bulk write says that changes no role
 _NEWS, _BELIEVED = 1, 5  # seconds
 # What decides about roles; no other write gives or takes a right.

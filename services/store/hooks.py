@@ -11,7 +11,7 @@ from sqlalchemy.orm.attributes import InstrumentedAttribute, set_committed_value
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
 from services.store import leases, schedules
-from services.store.engine import KEEPS_ROLES, Session
+from services.store.engine import KEEPS_ROLES, LOCK, Session
 from services.store.tables import Connection
 
 _NOTED_EVERY = timedelta(minutes=10)
@@ -73,7 +73,7 @@ async def leave(session: Session, connection: Connection, now: datetime) -> bool
     Raises `StillUnderWay` while another one may still take effect.
     """
     found: Connection | None = await session.scalar(
-        select(Connection).where(_is_as_read(connection)).with_for_update()
+        select(Connection).where(_is_as_read(connection)).with_for_update(**LOCK)
     )
     if found is None:
         return False

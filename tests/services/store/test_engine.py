@@ -16,11 +16,11 @@ from sqlalchemy.util import greenlet_spawn
 from bot import telemetry
 from bot.settings import generate_key
 from services.model.connection import ConnectionState
-from services.store import migrations, upkeep
+from services.store import audit, connections, migrations, upkeep
 from services.store.engine import Database, driver_url
-from services.store.tables import Connection, Grant, OneTimeLink, Workspace
+from services.store.tables import Connection, Export, Grant, OneTimeLink, Workspace
 from tests.databases import KEY, open_database
-from tests.services.store_seeds import NOW, connected, granted
+from tests.services.store_seeds import NOW, connected, export_of, granted
 
 
 @pytest.mark.parametrize(
@@ -260,3 +260,21 @@ async def test_a_row_that_the_database_refuses_is_not_in_the_log(database: Datab
             )
 
     assert "Acme" not in telemetry.hide(str(refused.value))
+
+
+async def test_whoever_changes_a_connection_keeps_nobody_from_logging(postgres_url: str) -> None:
+    """An approval holds an export that a new limit wants next: neither may wait for the other."""
+    async with AsyncExitStack() as stack:
+        database = open_database(postgres_url)
+        stack.push_async_callback(database.close)
+        connection = await connected(database)
+        async with database.sessions.begin() as session:
+            session.add(export_of(connection))
+        async with database.sessions.begin() as saving:
+            await connections.hold(saving, connection.id)
+            async with database.sessions.begin() as approving:
+                await approving.execute(text("SET LOCAL lock_timeout = '5s'"))
+                [export] = await approving.every(select(Export).with_for_update())
+                entry = audit.AuditNote("export_approved", NOW, "U2", export.id)
+                audit.record(approving, connection, entry)
+            await saving.execute(update(Export).values(approval_key="new"))
