@@ -142,7 +142,7 @@ class RestoreStep(ExportTaskStep):
                     paid_on=payment.paid_on,
                     notes=payment.notes or "",
                 )
-        if wanted == "void" and made.status != "void":
+        if wanted == "void":
             await self._set_status(about, made, wanted)
         await self._succeed(about, await self._paymo(about).invoice_with_time(made.id))
 

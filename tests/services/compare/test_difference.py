@@ -104,6 +104,21 @@ async def test_e37_what_xero_rounds_is_no_part_of_the_accepted_difference(bridge
     assert await pay(bridge, "115.07") == [Decimal(115)]
 
 
+async def test_e37_an_update_ends_what_was_accepted(bridge: Bridge) -> None:
+    export_id, company = await differ(bridge, "0.05"), bridge.paymo.company
+    await bridge.undo.accept(ANNA, export_id)
+    await bridge.look()
+    invoice = company.numbered("INV-1")
+    invoice.items[0].price_unit = Decimal(200)
+    company.edit(invoice.id)
+    await bridge.look()
+    await bridge.update.ask(ANNA, export_id, reply_to())
+    await bridge.run()
+    company.pay(invoice.id, "0.05", notes="cash")
+
+    assert await pay(bridge, "230") == [Decimal("0.05")]  # a person is asked
+
+
 @pytest.mark.parametrize(("typed", "amount"), [("15", "99.95"), ("0.01", "114.95")])
 async def test_e37_what_somebody_typed_in_paymo_is_no_part_of_the_accepted_difference(
     bridge: Bridge, typed: str, amount: str

@@ -199,6 +199,27 @@ async def test_an_update_whose_answer_was_lost_is_looked_up_first(
     assert [each["by"] for each in await told(bridge)] == ["", "U1"]
 
 
+async def test_an_update_that_xero_fails_goes_under_another_key(bridge: Bridge) -> None:
+    """For minutes Xero answers a key as before, a failure too."""
+    reprice(bridge, "200")
+    await bridge.look()
+    bridge.xero.faults.add(method="POST", path="/Invoices", status=500)
+    await press(bridge)
+    await bridge.wait(minutes=1)
+
+    assert in_xero(bridge).total == Decimal(230)
+
+
+async def test_what_somebody_rounds_in_xero_keeps_nobody_from_updating(bridge: Bridge) -> None:
+    bridge.xero.books.round_to(in_xero(bridge).invoice_id, Decimal("0.05"))
+    await bridge.look()
+    reprice(bridge, "200")
+    await bridge.look()
+    await press(bridge)
+
+    assert in_xero(bridge).sub_total == Decimal(200)
+
+
 @pytest.mark.parametrize("case", ["paid", "locked", "currency", "both"])
 async def test_where_xero_cannot_follow_the_person_is_told_what_to_do(
     bridge: Bridge, case: str

@@ -1,5 +1,6 @@
 """An invoice that the sync deleted in Paymo is made again from what was kept of it."""
 
+import json
 from datetime import date
 from decimal import Decimal
 
@@ -145,16 +146,18 @@ async def test_the_payments_that_were_there_come_back(bridge: Bridge) -> None:
 async def test_one_whose_answer_was_lost_is_found_by_a_clock_that_is_ahead_of_paymos(
     bridge: Bridge, hours: int
 ) -> None:
-    stopped = bridge.clock()
-    bridge.paymo.company.now = lambda: stopped
+    stopped, company = bridge.clock(), bridge.paymo.company
+    company.now = lambda: stopped
     bridge.clock.turn(hours=hours)
-    await delete(bridge)
+    former = await delete(bridge)
+    company.add_invoice("INV-2", company.clients[former.client_id], [("Other", "", 1, "9")])
+    await bridge.wait(hours=1)
     bridge.paymo.faults.add(method="POST", path="/api/invoices$", hang_up="after")
     await restored(bridge)
     await bridge.look()
 
     assert (await bridge.notices())[-1][0] == "invoice_restored"
-    assert len(writes(bridge)) == len(bridge.paymo.company.invoices) == 1
+    assert (len(writes(bridge)), len(company.invoices)) == (1, 2)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +208,39 @@ async def test_what_is_only_like_the_restored_one_is_never_taken_for_it(
     assert len(company.invoices) == 1 + is_free
     said = bridge.screen.sayings[-1]
     assert (said.is_well, "already exists" in said.text) == (is_free, not is_free)
+
+
+async def test_one_that_cannot_be_read_whole_is_made_once(bridge: Bridge) -> None:
+    await delete(bridge)
+    odd: dict[str, object] = {"invoices/0/total": None}
+    bridge.paymo.faults.add(method="POST", path="/api/invoices$", alter=odd)
+    bridge.paymo.faults.add(method="GET", path=r"/api/invoices/\d+$", alter=odd)
+    await bridge.restore.restore_number(ANNA, "INV-1", reply_to())
+    for _ in range(3):
+        await bridge.look()
+
+    assert bridge.screen.sayings[-1].is_well
+    assert len(writes(bridge)) == len(bridge.paymo.company.invoices) == 1
+
+
+async def test_what_was_paid_is_sent_and_then_paid_again(bridge: Bridge) -> None:
+    """Only its payments make it paid."""
+    company = bridge.paymo.company
+    former = company.numbered("INV-1")
+    total = former.amounts()["total"]
+    company.pay(former.id, total, notes="cash")
+    assert former.status == "paid"
+    await delete_all_the_same(bridge)
+    set_before = len(bridge.paymo.calls("PUT", "/api/invoices/"))
+
+    made = await restored(bridge)
+
+    assert (made.status, [each.amount for each in company.payments_of(made.id)]) == (
+        "paid",
+        [total],
+    )
+    calls = bridge.paymo.calls("PUT", "/api/invoices/")[set_before:]
+    assert [json.loads(each.body) for each in calls] == [{"status": "sent"}]
 
 
 async def test_a_total_that_is_another_one_now_is_said(bridge: Bridge) -> None:
@@ -262,7 +298,7 @@ async def test_what_hung_on_it_hangs_on_it_again(bridge: Bridge) -> None:
 
 
 async def test_what_another_invoice_bills_by_now_stays_there_and_is_named(bridge: Bridge) -> None:
-    _, expense, entries = tie(bridge)
+    project, expense, entries = tie(bridge)
     await delete_all_the_same(bridge)
     company = bridge.paymo.company
     other = company.add_invoice("INV-2", next(iter(company.clients.values())), [("All", "", 1, 9)])
@@ -272,7 +308,7 @@ async def test_what_another_invoice_bills_by_now_stays_there_and_is_named(bridge
     made = await restored(bridge)
 
     assert (expense.item_id, entries[0].item_id) == (other.items[0].id, other.items[0].id)
-    assert made.items[1].expense_id is None
+    assert (made.items[1].expense_id, made.project_id) == (None, project.id)
     lost = bridge.screen.sayings[-1].text.split("\n")[1:]
     assert lost[1:] == [
         "• Line 1, Work: 1 time entry isn't on it any more. Another invoice bills it now.",
