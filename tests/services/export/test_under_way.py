@@ -74,6 +74,30 @@ async def test_what_a_killed_worker_sent_is_in_xero_exactly_once(
     assert len(bridge.xero.calls(*PUT)) == (1 if arrives else 2)
 
 
+@pytest.mark.parametrize("is_cancelled", [True, False])
+async def test_what_a_killed_worker_sent_does_not_end_before_its_time(
+    bridge: Bridge, other: Bridge, *, is_cancelled: bool
+) -> None:
+    """Neither for a person who cancels it, nor because Xero doesn't let us search."""
+    await order(bridge)
+    async with held(request(bridge), bridge.run()) as first:
+        await first.kill()
+        if is_cancelled:
+            await other.requests.cancel(ANNA, 1)
+        else:
+            body = '{"Type": "ValidationException", "Message": "No"}'
+            bridge.xero.faults.add(method="GET", path="/Invoices$", status=400, body=body, times=9)
+        bridge.clock.turn(minutes=1)
+        await start_anew(other)
+        await other.run()
+        assert (await row(other)).state is not ExportState.FAILED
+        bridge.xero.faults.clear()
+        await first.arrive(lambda: bridge.xero.invoices)
+        bridge.clock.turn(seconds=20)
+        await other.run()
+    assert (await row(other)).state is ExportState.EXPORTED
+
+
 async def test_a_contact_that_a_killed_worker_added_is_there_once(
     bridge: Bridge, other: Bridge
 ) -> None:

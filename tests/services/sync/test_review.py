@@ -66,6 +66,24 @@ async def test_a_copy_from_another_organisation_is_asked_about_before_its_invoic
     assert invoice.status != "void"
 
 
+async def test_a_copy_whose_answer_was_lost_is_not_taken_for_money_that_somebody_typed(
+    bridge: Bridge,
+) -> None:
+    """Paymo refuses to delete it, and its invoice is void in Xero."""
+    books, faults = bridge.xero.books, bridge.paymo.faults
+    payment = books.pay(invoice_id(bridge), Decimal(40), date=DAY)
+    faults.add(method="POST", path="/invoicepayments$", hang_up="after")
+    body = '{"message": "This payment is locked"}'
+    faults.add(method="DELETE", path="/invoicepayments/", status=400, body=body, times=99)
+    await bridge.look()
+    books.remove_payment(payment.payment_id)
+    books.void(invoice_id(bridge))
+    for _ in range(2):
+        await bridge.look()
+    kind, facts = (await bridge.notices())[-1]
+    assert (kind, facts["in_paymo"], facts["hand_typed"]) == ("invoice_voided", "void", "")
+
+
 async def test_a_payment_stays_while_xero_answers_about_another_one(bridge: Bridge) -> None:
     payment = bridge.xero.books.pay(invoice_id(bridge), Decimal(40), date=DAY)
     await bridge.look()

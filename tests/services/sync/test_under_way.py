@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 
 from sandbox.serving import Fault
-from services.model.invoice import InvoiceState, PaymentState
+from services.lifecycle import payment
+from services.model.invoice import InvoiceState, PaymentState, Settlement
+from services.store import payments
 from services.store.engine import Database
 from tests.services.beside import beside, held, look_now, start_anew
 from tests.services.bridge import ANNA, Bridge, built_once
@@ -165,6 +167,24 @@ async def test_an_invoice_is_not_voided_under_a_payment_on_its_way(
         await look_now(other)
     assert company.numbered("INV-1").status == "void"
     assert paid(bridge) == []
+
+
+async def test_a_credit_that_grows_before_it_is_sent_is_added_as_it_is_now(bridge: Bridge) -> None:
+    """Whoever was about to send what it was has lost it."""
+    await bridge.run()
+    (xero_id,), books = bridge.xero.invoices, bridge.xero.books
+    credit = books.give_credit(xero_id, Decimal(200), kind="credit_note")
+    books.apply(credit, xero_id, Decimal(20))
+    bridge.clock.turn(minutes=6)
+    async with held(bridge.paymo.faults.hold("GET", r"/invoices/\d+$"), bridge.run()) as first:
+        books.apply(credit, xero_id, Decimal(15))
+        async with bridge.database.sessions.begin() as session:
+            *_, row = await payments.hold(session, [1])
+            stated = (row.xero_payment_id, row.kind, row.label, Decimal(35), row.paid_on)
+            assert await payment.restart(session, row, Settlement(*stated), bridge.clock())
+        await first.let_go()
+    await bridge.look()
+    assert paid(bridge) == [Decimal(40), Decimal(35)]
 
 
 @pytest.mark.parametrize("is_killed", [False, True])
