@@ -12,10 +12,12 @@ from services.model.export import ExportState
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.wording import Member
-from services.store import links
+from services.store import links, mirror
 from services.store.tables import (
     AuditEntry,
+    Card,
     Connection,
+    Contact,
     Export,
     Grant,
     Notice,
@@ -61,6 +63,10 @@ async def test_ending_tells_xero_forgets_secrets_and_keeps_what_was_exported(
     connection = await stand.connect()
     await exported(stand, connection, paymo_invoice_id=7)
     await exported(stand, connection, paymo_invoice_id=8, state=ExportState.QUEUED)
+    async with stand.database.sessions.begin() as session:
+        acme = {"contact_id": "a", "name": "Acme", "email": "", "is_active": True}
+        await mirror.put(session, connection.id, Contact, [acme])
+        session.add(Card(export_id=1, channel_id="C1", posted_in="C1", ts="1.1"))
     await stand.service.disconnect(ANNA, PLACE)
     assert stand.work.made[-1] == (Job.DISCONNECT, connection.id)
     with pytest.raises(NotConnected):
@@ -77,7 +83,9 @@ async def test_ending_tells_xero_forgets_secrets_and_keeps_what_was_exported(
         None,
         None,
     )
-    assert (await stand.rows(Grant), await stand.rows(OneTimeLink)) == ([], [])
+    for forgotten in (Grant, OneTimeLink, Contact):
+        assert await stand.rows(forgotten) == []
+    assert [each.due_at for each in await stand.rows(Card)] == [stand.clock()]  # drawn again
     assert states == [ExportState.EXPORTED, ExportState.FAILED]
     assert reply_to == PLACE
     assert "Maple Books is disconnected" in sentences[0]

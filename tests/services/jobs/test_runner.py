@@ -20,7 +20,17 @@ from services.errors import (
     Unavailable,
     Unreachable,
 )
-from services.jobs.policy import BUG, EXPORT, OUTAGE, PARKED, SENDING, Policy, Then, Wait
+from services.jobs.policy import (
+    BUG,
+    EXPORT,
+    OUTAGE,
+    PARKED,
+    PAYMENT,
+    SENDING,
+    Policy,
+    Then,
+    Wait,
+)
 from services.jobs.runner import Runner, Step, Turn, Worker
 from services.model.connection import ConnectionState
 from services.model.jobs import Job
@@ -189,13 +199,14 @@ async def test_the_last_try_and_what_the_table_ends_are_given_up(stand: Stand) -
 
 
 async def test_a_bug_is_counted_and_its_row_waits(stand: Stand) -> None:
+    """Also with its last try: a bug ends nothing that a person asked for."""
     counted: list[tuple[Job, int]] = []
 
     async def count(job: Job, key: int) -> None:
         counted.append((job, key))
 
     async def look(_key: int) -> None:
-        await stand.run(refusing(RuntimeError("a bug")))
+        await stand.run(refusing(RuntimeError("a bug")), Policy((5,), 1))
 
     await Worker({Job.PREVIEW: look}, count).run(Job.PREVIEW, 1)
     draft = await stand.draft()
@@ -230,6 +241,17 @@ async def test_a_full_disk_is_waited_out_for_seconds_and_ends_nothing(stand: Sta
     assert draft.reason == OUTAGE
 
 
+@pytest.mark.parametrize(("policy", "asked", "waits"), [(PAYMENT, 1, 15), (PAYMENT, 60, 60)])
+def test_a_limit_is_waited_for_and_no_less_than_the_table_says(
+    policy: Policy, asked: int, waits: int
+) -> None:
+    now = Clock()()
+    wait = policy.decide(Throttled("Busy.", retry_after=timedelta(seconds=asked)), 1, now)
+
+    assert wait is not None
+    assert (wait.until - now, wait.is_limit) == (timedelta(seconds=waits), True)
+
+
 def test_a_database_that_is_down_for_long_is_asked_every_twenty_seconds() -> None:
     now, tries, pauses = Clock()(), 0, []
     for _ in range(8):
@@ -243,17 +265,23 @@ def test_a_database_that_is_down_for_long_is_asked_every_twenty_seconds() -> Non
 
 
 async def test_whoever_is_overtaken_writes_and_says_nothing(stand: Stand) -> None:
+    said: list[str] = []
+
+    async def say() -> None:
+        said.append("done")
+
     async def act(turn: Turn[Draft]) -> None:
         async with stand.database.sessions.begin() as session:
             draft = await session.get_one(Draft, 1)
             await drafts.choose_invoice(session, draft, 7, stand.clock())
         turn.nudge(Job.NOTICES, 1)
+        turn.then(say)
         raise Lost
 
     await stand.run(act)
     draft = await stand.draft()
     assert (draft.due_at, draft.leased_until, draft.invoice_id) == (stand.clock(), None, 7)
-    assert stand.work.made == []
+    assert (stand.work.made, said) == ([], [])
 
 
 async def test_a_refusal_of_one_that_was_overtaken_changes_nothing(stand: Stand) -> None:
