@@ -217,6 +217,7 @@ async def test_the_choice_belongs_to_the_browser_that_was_at_xero(
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
         {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
         {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
     ],
     ids=str,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from handlers import blocks, reply
+from handlers.guarding import guarded
 from handlers.routing import Handler, SlackRequest, connection_in, is_outsider, number_in
 from services.errors import NotAccepted, NotAllowed, NotConnected, NotMatched, ServiceError
 from services.model.people import ReplyTarget
@@ -126,6 +127,21 @@ async def test_a_refused_menu_is_empty(desk: Desk) -> None:
     assert desk.bench.world.failures == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"type": "view_closed", "view": {"callback_id": "export"}},
+        {"type": "event_callback", "event": {"type": "link_shared"}},
+    ],
+)
+async def test_a_refusal_that_nobody_asked_for_is_told_nobody(
+    desk: Desk, body: dict[str, Any]
+) -> None:
+    await guarded(refusing(ServiceError("Not now.")))(desk.request(body, unasked))
+
+    assert desk.read_by_anna == []
+
+
 def acted(kind: str, **more: Any) -> dict[str, Any]:
     """Return what Slack sends when Zoe of another company (T9) acts on an app of T1's."""
     zoe = {"id": "U9", "name": "zoe", "team_id": "T9"}
@@ -198,6 +214,14 @@ def test_an_act_of_another_company_is_told_from_ours(body: dict[str, Any]) -> No
         ),
         {"type": "event_callback", "authorizations": [{"team_id": "T1"}], "event": {"user": "U1"}},
         {"type": "event_callback", **SHARED, "event": {"user": "U1", "user_team": "T1"}},
+        {
+            "type": "event_callback",
+            **SHARED,
+            "authorizations": [
+                {"enterprise_id": "E1", "team_id": "T1", "is_enterprise_install": True}
+            ],
+            "event": {"user": "U1", "user_team": "E1"},
+        },
     ],
 )
 def test_an_act_of_our_own_people_is_nobody_elses(body: dict[str, Any]) -> None:

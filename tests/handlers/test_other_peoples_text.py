@@ -11,7 +11,15 @@ import pytest
 from handlers import blocks, reply
 from handlers.guarding import guarded
 from handlers.routing import SlackRequest
-from services.errors import NotAccepted, NotConnected, ServiceError
+from services.errors import (
+    Fitting,
+    NotAccepted,
+    NotConnected,
+    Pair,
+    ServiceError,
+    SeveralConnections,
+    SeveralFit,
+)
 from services.model import wording
 from services.model.wording import Amount, Command, Day, Member, Moment, Typed
 from tests.days import day
@@ -97,6 +105,32 @@ async def test_an_error_beside_a_field_shows_no_marks(desk: Desk) -> None:
     answer = await desk.ended(desk.bench.world.submit("Anna", view))
 
     assert answer.errors == {"contact": "<@U1> does it."}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        SeveralConnections(
+            (
+                Pair(1, company=VICTIM, organisation="A", is_demo=False, owner_id="U1"),
+                Pair(2, company="B", organisation=VICTIM, is_demo=True, owner_id="U1"),
+            )
+        ),
+        SeveralFit("7", (Fitting("A-7", VICTIM), Fitting(f"{VICTIM}-7", "B"))),
+    ],
+    ids=["connections", "invoices"],
+)
+async def test_a_question_shows_names_as_plain_text(desk: Desk, question: ServiceError) -> None:
+    async def ask(_: SlackRequest) -> None:
+        raise question
+
+    desk.handler = guarded(ask)
+    await desk.ended(desk.bench.world.command("Anna", desk.bench.room, "show 7"))
+
+    [told] = desk.bench.world.ephemerals("Anna")
+    drawn = [each["text"]["text"] for each in told.blocks if each["type"] == "section"]
+    assert sum(html.escape(VICTIM, quote=False) in each for each in drawn) == 2
+    assert not any(VICTIM in each for each in drawn)
 
 
 async def test_what_slack_sends_is_read_without_what_nobody_sees(desk: Desk) -> None:

@@ -181,6 +181,7 @@ def test_a_note_holds_ids_only_and_is_read_again() -> None:
     assert len(view["private_metadata"]) < LONG_METADATA
     assert note_of({"private_metadata": '{"draft_id": 1, "other": 2}'}).draft_id == 0
     assert note_of({"private_metadata": "nonsense"}).draft_id == 0
+    assert note_of({"private_metadata": f'{{"draft_id": {2**31}}}'}).draft_id == 0
 
 
 def test_the_checklist_says_which_data_is_used_before_anything_is_allowed() -> None:
