@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from services import compare
+from services import compare, money
 from services.clients.paymo import Header, Invoice
 from services.clients.xero import NewContact, NewLine, is_email, name_in_xero
 from services.clients.xero.invoices import idempotency_key
@@ -144,9 +144,13 @@ def gone(export: Export) -> Refused:
 def changed(export: Export, invoice: Invoice | Header) -> Refused:
     """Return the refusal of an invoice that changed after the person saw it."""
     total = Amount(invoice.total, invoice.currency)
+    is_same = (export.total, export.currency) == (
+        invoice.total,
+        money.currency_code(invoice.currency),
+    )
+    said = "Its total is the same." if is_same else f"Its total is now {total}."
     return Refused(
-        f"Invoice {export.number} was changed in Paymo after it was shown. Its total is now "
-        f"{total}.",
+        f"Invoice {export.number} was changed in Paymo after it was shown. {said}",
         RefusalCode.CHANGED,
         cure="Review it before you export it.",
     )

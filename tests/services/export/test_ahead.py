@@ -184,6 +184,7 @@ async def test_an_invoice_changed_after_the_form_is_not_sent(bridge: Bridge) -> 
     await press(bridge, form)
     [export] = await bridge.exports()
     assert export.refusals == [RefusalCode.CHANGED]
+    assert "Its total is the same." in export.reason
     assert asked(bridge) == ["GET invoices"]
 
 
