@@ -185,9 +185,19 @@ async def test_what_paymo_s_list_does_not_show_is_read_singly(bridge: Bridge) ->
     assert [each["side"] for each in await told(bridge)] == ["Paymo"]
 
 
-async def test_an_update_that_never_came_is_not_taken_for_one_that_did(bridge: Bridge) -> None:
-    await bridge.look()
-    reword(bridge, "Design")
+@pytest.mark.parametrize("is_moved", [False, True])
+async def test_an_update_that_never_came_is_not_taken_for_one_that_did(
+    bridge: Bridge, *, is_moved: bool
+) -> None:
+    beta = bridge.paymo.company.add_client("Beta Ltd")
+    there = bridge.xero.books.add_contact("Beta Ltd").contact_id
+    await bridge.wait(hours=2)
+    if is_moved:
+        (export,) = await bridge.exports()
+        await bridge.matching.save(ANNA, MatchChoice(beta.id, there, export.account_id))
+        edit(bridge, client_id=beta.id)
+    else:
+        reword(bridge, "Design")
     await bridge.look()
     bridge.xero.faults.add(method="POST", path="/Invoices", hang_up="before")
     await press(bridge)
@@ -195,7 +205,11 @@ async def test_an_update_that_never_came_is_not_taken_for_one_that_did(bridge: B
     bridge.xero.books.mark_sent(in_xero(bridge).invoice_id)
     await bridge.run()
 
-    assert in_xero(bridge).lines[0].description == "Design"
+    made = in_xero(bridge)
+    assert (made.lines[0].description == "Design", made.contact_id == there) == (
+        not is_moved,
+        is_moved,
+    )
 
 
 async def test_lines_that_somebody_wrote_in_xero_are_not_written_over(bridge: Bridge) -> None:

@@ -268,12 +268,13 @@ async def test_e11_the_same_invoice_written_in_xero_by_hand_is_linked_by_a_perso
     assert not any("'undo'" in each for each in shown)  # Xero had it before
 
 
-async def made_again(bridge: Bridge, price: str = "100") -> Invoice:
+async def made_again(bridge: Bridge, price: str = "100", currency: str = "NZD") -> Invoice:
     """Have somebody delete INV-1 in Paymo and make it again; press *Export*."""
     company = bridge.paymo.company
     acme = next(iter(company.clients.values()))
     company.delete_invoice(company.numbered("INV-1").id)
-    made = company.add_invoice("INV-1", acme, [("Work", "", 1, price)], tax=15)
+    lines = [("Work", "", 1, price)]
+    made = company.add_invoice("INV-1", acme, lines, tax=15, currency=currency)
     await bridge.wait(hours=2)
     await press(bridge, "INV-1")
     return made
@@ -311,11 +312,13 @@ async def test_an_invoice_made_again_in_paymo_is_linked_and_gets_its_payments(
     assert [each.outcome for each in bridge.screen.reports[-1].rows] == [Outcome.AGREES]
 
 
+@pytest.mark.parametrize("otherwise", [{"price": "120"}, {"currency": "USD"}])
 async def test_an_invoice_made_again_otherwise_says_what_differs_and_what_to_do(
-    bridge: Bridge,
+    bridge: Bridge, otherwise: dict[str, str]
 ) -> None:
+    bridge.xero.books.add_currency("USD")
     first = await bridge.export_it("INV-1")
-    await made_again(bridge, price="120")
+    await made_again(bridge, **otherwise)
 
     refused = bridge.screen.results[-1]
 
