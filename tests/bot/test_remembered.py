@@ -206,6 +206,18 @@ async def test_a_bot_that_another_process_puts_or_takes_away_is_seen_soon(
     await until(is_gone)
 
 
+async def test_a_bot_that_this_process_puts_in_anothers_place_is_used_at_once(
+    two: tuple[Database, Database],
+) -> None:
+    here, _ = two
+    store, bots = SlackInstallationStore("client", here), bots_in(here)
+    for token in ("xoxb-1", "xoxb-2"):
+        await store.async_save(installed(token))
+        found = await bots.find("", "T1")
+        assert found is not None
+        assert found.token == token
+
+
 async def test_a_bot_is_found_while_many_strangers_are_greeted(
     two: tuple[Database, Database],
 ) -> None:

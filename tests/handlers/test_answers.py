@@ -235,6 +235,16 @@ def test_what_no_database_takes_is_no_id(figures: str) -> None:
     assert (number_in(figures), connection_in(body)) == (None, 0)
 
 
+async def test_nobody_of_another_company_is_greeted(desk: Desk) -> None:
+    async def greet(request: SlackRequest) -> SlackRequest:
+        raise AssertionError(request)
+
+    outside = desk.request(acted("block_actions"), unasked)
+    await guarded(refusing(ServiceError("Not now.")), greet)(outside)
+
+    assert "another company" in str(desk.read_by_anna)
+
+
 async def test_a_form_that_another_company_sends_is_refused_where_the_app_is_installed(
     desk: Desk,
 ) -> None:

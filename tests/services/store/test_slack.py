@@ -199,6 +199,13 @@ async def test_a_state_works_for_one_of_many_who_try_at_once(database: Database)
     assert sorted(won) == [False] * 4 + [True]
 
 
+async def test_no_secret_of_the_database_passes_for_a_state(database: Database) -> None:
+    states = SlackStateStore(database, lambda: NOW, timedelta(minutes=10))
+    secret = KEYRING.fernet.encrypt_at_time(b"xoxb-first", int(NOW.timestamp())).decode()
+
+    assert not await states.async_consume(secret.rstrip("="))
+
+
 async def test_a_state_that_expired_is_refused(database: Database) -> None:
     soon = SlackStateStore(database, lambda: NOW, timedelta(minutes=10))
     later = SlackStateStore(database, lambda: NOW + timedelta(minutes=11), timedelta(minutes=10))
