@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from sandbox.serving import Fault
+from sandbox.xero.model import new_id
 from services.errors import AlreadyRequested, NotAccepted, NotAllowed
 from services.model.actions import Action
 from services.model.export import ExportState
@@ -277,3 +278,20 @@ async def test_a_tax_that_its_rate_does_not_come_to_is_never_sent_as_that_rate(
         await bridge.export_it("INV-9")
 
     assert not bridge.xero.invoices
+
+
+async def test_an_invoice_without_a_link_is_not_ours_for_its_number_alone(bridge: Bridge) -> None:
+    """Our app may have made it for another company."""
+    first = await bridge.export_it("INV-1")
+    books, company = bridge.xero.books, bridge.paymo.company
+    acme = next(iter(company.clients.values()))
+    company.add_invoice("INV-77", acme, [("Work", "", 1, "100")], tax=15)
+    await bridge.wait(hours=2)
+    mine, own_id = books.invoices[first.xero_invoice_id], new_id()
+    other = replace(mine, invoice_id=own_id, number="INV-77", url="", history=[])
+    other.sub_total += 1
+    books.invoices[own_id] = other
+
+    result = await bridge.export_it("INV-77")
+
+    assert (result.state, result.xero_invoice_id) == (ExportState.FAILED, "")
