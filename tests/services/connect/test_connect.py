@@ -233,7 +233,7 @@ async def test_e06_a_broken_consent_is_mended_with_the_organisation_known_alread
     connection = await broken(stand, "Xero")
     other = await connected(stand.database, "T9")
     stand.xero.authority.keeps_old_event = keeps_old_event
-    parked = [*waiting(stand, connection), *waiting(stand, other)]
+    parked = waiting(stand, connection)
     heard = Subscription(
         connection_id=connection.id,
         channel_id="C1",
@@ -243,6 +243,8 @@ async def test_e06_a_broken_consent_is_mended_with_the_organisation_known_alread
     )
     async with stand.database.sessions.begin() as session:
         session.add_all([*parked, heard])
+        await session.flush()
+        session.add_all(waiting(stand, other))
     checklist = await stand.service.open(ANNA)
     assert (checklist.broken_side, checklist.paymo_link) == ("Xero", "")
     await stand.press(nonce_of(checklist.xero_link), stand.maple)
