@@ -208,7 +208,7 @@ async def test_elements_that_xero_refuses_fail_alone(bridge: Bridge) -> None:
     failed = report.sent_as(ExportState.FAILED)
     assert [each.number for each in failed] == ["INV-2", "INV-3", "INV-5"]
     assert [each.number for each in report.sent_as(ExportState.EXPORTED)] == ["INV-4"]
-    assert "already has invoice INV-5" in failed[2].reason
+    assert "already has an invoice INV-5" in failed[2].reason
     problems = [each.refusals for each in await bridge.exports()]
     assert problems == [[], ["contact"], ["contact"], [], ["number_taken"]]
     assert len(bridge.xero.calls("PUT", "Invoices")) == 2

@@ -78,7 +78,7 @@ async def test_what_a_killed_worker_sent_is_in_xero_exactly_once(
 async def test_what_a_killed_worker_sent_does_not_end_before_its_time(
     bridge: Bridge, other: Bridge, *, is_cancelled: bool
 ) -> None:
-    """Neither for a person who cancels it, nor because Xero doesn't let us search."""
+    """Neither for a person who cancels it, nor because Xero we can't search Xero."""
     await order(bridge)
     async with held(request(bridge), bridge.run()) as first:
         await first.kill()

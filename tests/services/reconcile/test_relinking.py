@@ -79,7 +79,7 @@ async def test_the_owner_is_told_how_to_find_them_once(bridge: Bridge) -> None:
 
     told = [facts for kind, facts in await bridge.notices() if kind == "health"]
     assert len(told) == 1
-    assert "know: 4." in str(told[0]["problem"])
+    assert "no record of: 4." in str(told[0]["problem"])
     assert "paymo-xero relink --workspace" in str(told[0]["problem"])
     assert told[0]["former"] is True
 
