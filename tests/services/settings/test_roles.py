@@ -237,3 +237,16 @@ async def test_an_exporter_asks_to_become_the_owner(bridge: Bridge) -> None:
     async with bridge.database.sessions() as session:
         [request] = await session.scalars(select(AccessRequest))
     assert request.given == "owner"
+
+
+async def test_a_no_holds_for_a_day_for_what_was_declined_and_a_yes_for_nothing(
+    bridge: Bridge,
+) -> None:
+    """Whoever was given a role and lost it again may ask at once."""
+    access = access_on(bridge)
+    for role, given in ((Role.EXPORTER, False), (Role.VIEWER, True), (Role.VIEWER, True)):
+        assert "We've asked" in await access.ask(CARL, role)
+        request = (await told(bridge, NoticeKind.ACCESS_ASKED))[-1].facts["request_id"]
+        await (access.allow(ANNA, request) if given else access.decline(ANNA, request))
+        await bridge.change(viewers=[])
+    assert "declined this" in await access.ask(CARL, Role.EXPORTER)
