@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from handlers.blocks import render_plain
 from handlers.notices.text import text_of
 from services.clients.xero import XeroInvoice, applied_credits
+from services.model.invoice import PaymentState
 from services.model.notice import NoticeKind
 from tests.databases import SQLITE_ALONE
 from tests.handlers import samples
@@ -223,6 +224,24 @@ async def test_a_credit_that_grows_is_told_with_all_that_is_applied_where_credit
     told = [facts for kind, facts in await bridge.notices() if kind == "payment_received"]
     assert [each["amount"] for each in told] == ["40", "75"]
     assert (company.payments, told[-1]["left"]) == ({}, "115")
+
+
+@pytest.mark.parametrize("hang_up", ["after", "before"])
+async def test_a_credit_whose_answer_was_lost_is_recorded_only_where_paymo_has_it(
+    bridge: Bridge, hang_up: str
+) -> None:
+    """From then on credits are only told."""
+    (xero_id,), company = bridge.xero.invoices, bridge.paymo.company
+    bridge.paymo.faults.add(method="POST", path="/invoicepayments$", hang_up=hang_up)
+    bridge.xero.books.apply_credit(xero_id, Decimal(40))
+    await bridge.look()
+    await bridge.change(credits="notify")
+    for _ in range(2):
+        await bridge.look()
+
+    (row,), is_there = await bridge.payments(), hang_up == "after"
+    assert len(company.payments) == is_there
+    assert row.state is (PaymentState.RECORDED if is_there else PaymentState.PARKED)
 
 
 async def test_a_recorded_credit_that_grows_beyond_what_is_left_is_asked_about_with_its_new_amount(
