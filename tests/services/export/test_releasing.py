@@ -240,8 +240,8 @@ async def _locked_out(bridge: Bridge) -> ExportResult:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ([("Work", "", 1, "0.00")], "nothing to pay"),
-        ([("Work", "", 1, "-20.00")], "nothing to pay"),
+        ([("Work", "", 1, "0.00")], "nothing to export"),
+        ([("Work", "", 1, "-20.00")], "nothing to export"),
         ([], "no lines"),
         ([("", "", 1, "20.00")], "has no description"),
     ],
