@@ -132,7 +132,7 @@ def why_taken(export: Export, connection: Connection) -> str:
     if export.state in exports.WAITING:
         return f"{asked_by(export)} is exporting invoice {number} right now."
     if export.invoice_state is InvoiceState.UNDOING:
-        return f"Somebody is undoing the export of invoice {number}right now."
+        return f"Somebody is undoing the export of invoice {number} right now."
     if export.invoice_state in ENDED_IN_XERO:
         return (
             f"Invoice {number} was deleted or voided in Xero, and Paymo hasn't followed yet. "

@@ -14,7 +14,7 @@ from services.model.wording import Member, Moment
 from services.store.engine import Database
 from services.store.tables import Export
 from tests.databases import BOTH_DATABASES, SQLITE_ALONE
-from tests.services.bridge import ANNA, BEN, Bridge, built_once
+from tests.services.bridge import ANNA, BEN, Bridge, built_once, reply_to
 from tests.services.fixtures import audited, bridge_of
 from tests.services.undoing import undo_number
 
@@ -62,6 +62,17 @@ async def test_the_legal_way_is_chosen(bridge: Bridge, number: str, status: str)
     assert bridge.screen.sayings[-1].is_well
     kinds = [kind for kind, _ in await bridge.notices()]
     assert kinds == ["invoice_exported", "invoice_exported", "invoice_undone"]
+
+
+async def test_nobody_exports_what_is_being_undone(bridge: Bridge) -> None:
+    await undo(bridge)
+    form = await bridge.form_for("INV-1")
+    await bridge.export_it("INV-1")
+    await undo_number(bridge, ANNA, "INV-1")
+
+    said = "Somebody is undoing the export of invoice INV-1 right now."
+    with pytest.raises(AlreadyRequested, match=f"^{said}$"):
+        await bridge.requests.request(ANNA, form.draft_id, bridge.choice(form), reply_to())
 
 
 @pytest.mark.parametrize("number", ["INV-1", "INV-2"])
