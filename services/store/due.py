@@ -1,7 +1,6 @@
 """Everything that is due, even if its nudge was lost, and what is left over."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
 
 from sqlalchemy import (
     BindParameter,
@@ -18,7 +17,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.orm import InstrumentedAttribute
-from sqlalchemy.sql.visitors import replacement_traverse
+from sqlalchemy.sql.visitors import iterate
 
 from services.model.connection import ConnectionState
 from services.model.export import ExportState
@@ -43,12 +42,13 @@ from services.store.types import UtcDateTime, is_any, text_enum
 
 _Due = Select[int, datetime | None]
 _PAYMENTS = (PaymentState.ADDING, PaymentState.CHECKING, PaymentState.REMOVING)
+_NOW = bindparam("now", type_=UtcDateTime)
+_LIMIT = bindparam("limit", type_=Integer)
 # Planning this for PostgreSQL takes ten times as long as answering it. It plans once, and not every
-# time, where it expects no gain from that: these values are subqueries to it, which it doesn't look
-# at, all others stand in the statement, and a range seems shorter to it than what has only an end.
-_NOW = select(bindparam("now", type_=UtcDateTime)).scalar_subquery()
+# time, if it expects no gain from that: so it doesn't see when schedules have to be due (a range of
+# subqueries seems short to it), and all values that stay the same stand in the statement.
+_UNSEEN = select(_NOW).scalar_subquery()
 _LONG_AGO = select(bindparam("long_ago", type_=UtcDateTime)).scalar_subquery()
-_LIMIT = select(bindparam("limit", type_=Integer)).scalar_subquery()
 _LONG = timedelta(minutes=15)  # what waits for less is usual
 _LATELY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -107,7 +107,7 @@ def _schedules(job: Job) -> _Due:
     return (
         select(Schedule.connection_id, Schedule.due_at)
         .where(
-            schedules.is_wanted(job, _NOW),
+            schedules.is_wanted(job, _UNSEEN),
             Schedule.due_at >= _LONG_AGO,
             ends if job is Job.DISCONNECT else _works(Schedule.connection_id, fits),
         )
@@ -193,16 +193,10 @@ def _for(job: Job, asked: _Due) -> Select[Job, int, datetime]:
     return select(literal(job, text_enum(Job)), *first.columns)
 
 
-def _with_values(element: object, **_: object) -> BindParameter[Any] | None:
-    """Have a value stand in the statement itself, unless it comes with each question."""
-    if isinstance(element, BindParameter) and not element.required:
-        return element.render_literal_execute()
-    return None
-
-
-_EVERYTHING = cast(
-    "CompoundSelect[Job, int, datetime]", replacement_traverse(_everything(), {}, _with_values)
-)
+_EVERYTHING = _everything()
+for _each in iterate(_EVERYTHING):
+    if isinstance(_each, BindParameter) and not _each.required:
+        _each.literal_execute = True
 
 
 async def count_left(session: Session, now: datetime) -> Left:
