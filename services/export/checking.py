@@ -39,8 +39,8 @@ from services.store.engine import Session
 from services.store.tables import Connection, Export
 
 _OF_CONTACT = {RefusalCode.CONTACT, RefusalCode.CONTACT_TAKEN}
-_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _OF_ACCOUNT = {RefusalCode.ACCOUNT, RefusalCode.TAX, RefusalCode.TAX_RATE}
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def checked(

@@ -142,7 +142,7 @@ class RestoreStep(ExportTaskStep):
                     paid_on=payment.paid_on,
                     notes=payment.notes or "",
                 )
-        if wanted == "void":
+        if wanted == "void" and made.status != "void":
             await self._set_status(about, made, wanted)
         await self._succeed(about, await self._paymo(about).invoice_with_time(made.id))
 
@@ -173,6 +173,8 @@ class RestoreStep(ExportTaskStep):
         if known is None:
             wanted = await deletions.free(self._paymo(about), former)
             known = (await self._create(about, wanted)).id
+        elif about.task.data.get(_MADE) is None:
+            leases.settle(about.task)
         await self.note(about, **{_MADE: known})
         return await self._paymo(about).invoice(known)
 

@@ -210,6 +210,19 @@ async def test_what_is_only_like_the_restored_one_is_never_taken_for_it(
     assert (said.is_well, "already exists" in said.text) == (is_free, not is_free)
 
 
+async def test_what_a_lost_answer_made_is_finished_as_soon_as_it_is_found(bridge: Bridge) -> None:
+    """Nothing of that call can arrive any more, so what follows doesn't wait for its end."""
+    await delete(bridge)
+    bridge.paymo.faults.add(method="POST", path="/api/invoices", hang_up="after")
+    await bridge.restore.restore_number(ANNA, "INV-1", reply_to())
+    await bridge.run()
+    bridge.clock.turn(seconds=3)
+    await bridge.run()
+
+    assert bridge.paymo.company.numbered("INV-1").status == "sent"
+    assert bridge.screen.sayings[-1].is_well
+
+
 async def test_one_that_cannot_be_read_whole_is_made_once(bridge: Bridge) -> None:
     await delete(bridge)
     odd: dict[str, object] = {"invoices/0/total": None}
