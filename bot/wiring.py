@@ -169,7 +169,7 @@ class _Parts:
             people=self.people,
             matching=MatchingService(database, self.now),
             export_forms=ExportForms(database, work, self.links, self.now),
-            export_requests=ExportRequests(*usual),
+            export_requests=ExportRequests(database, work, self.links, self.now),
             batches=BatchService(*usual),
             sync=SyncService(*usual),
             notices=NoticeService(*usual),

@@ -14,7 +14,6 @@ _NUMBER = (
     r"(?:invoice|document)(?: (?!contact|account|tax)\w+){0,4} ?(?:#|number|num\b|no\b)|"
     r"number\b.*\binvoice"
 )
-CANCELLED = "Cancelled."
 _PLAN = (
     "This organisation has used up the approved invoices of its Xero plan for now. Export it as a "
     "draft, and approve it later."
@@ -201,12 +200,17 @@ def number_of_another(export: Export, found: XeroInvoice | None, former: Export 
 
 
 def cancelled(export: Export) -> str:
-    """Say what is known of an export that a person ended."""
+    """Say that a person ended an export, and what is known of it."""
+    return f"Cancelled. {known_of(export)}"
+
+
+def known_of(export: Export) -> str:
+    """Say what is known of an export that a person ends."""
     if not _may_have_left(export):
-        return f"{CANCELLED} Nothing was sent."
+        return "Nothing was sent."
     if _is_missing(export):
-        return f"{CANCELLED} Xero doesn't have it."
-    return f"{CANCELLED} Xero didn't answer, so check there whether it has this invoice."
+        return "Xero doesn't have it."
+    return "Xero didn't answer, so check there whether it has this invoice."
 
 
 def disconnected(export: Export) -> Refused:

@@ -19,6 +19,7 @@ from services.mapping.case import ExportChoice, adding_of
 from services.mapping.checks import Case, examine
 from services.model.actions import Action, settled_by
 from services.model.export import UNTAXED, Colour, ExportState, RefusalCode
+from services.model.invoice import Links
 from services.model.jobs import Job
 from services.model.notice import NoticeKind
 from services.model.people import Person, ReplyTarget
@@ -39,6 +40,7 @@ class ExportRequests:
 
     database: Database
     work: Work
+    links: Links
     now: Callable[[], datetime]
 
     async def request(
@@ -113,8 +115,8 @@ class ExportRequests:
             number = export.number
             is_over = refusals.may_be_ended_at_once(export)
             if is_over:
+                known = refusals.known_of(export)
                 await lifecycle.cancel(session, export, refusals.cancelled(export), fence)
-                known = export.reason.removeprefix(refusals.CANCELLED).strip()
                 await self._tell_cancelled(session, connection, export, person, known)
             else:
                 await lifecycle.ask_to_cancel(session, export, leases.over_at(export, now), fence)
@@ -133,15 +135,8 @@ class ExportRequests:
         """Tell whoever asked for an export that somebody else cancelled it."""
         if export.requested_by in {"", person.user_id}:
             return
-        facts = connections.common_facts(connection) | {
-            "by": person.user_id,
-            "number": export.number,
-            "client": export.client_name,
-            "total": notices.amount_text(export.total),
-            "currency": export.currency,
-            "country": connection.country,
-            "reason": known,
-        }
+        facts = notices.common_facts(export, connection, self.links)
+        facts |= {"by": person.user_id, "reason": known}
         source, whom = f"cancelled:{export.id}:{export.fence}", [export.requested_by]
         told = notices.Notification(NoticeKind.EXPORT_CANCELLED, source, facts, export, also=whom)
         await notices.enqueue(session, connection, told, self.now())

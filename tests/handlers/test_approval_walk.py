@@ -54,6 +54,7 @@ async def test_whoever_asked_is_told_that_the_second_person_cancelled_it(walk: W
     told = await direct(walk, "Anna", "cancelled your export")
     assert f"<@{slack.user('Ben').id}> cancelled your export* of INV-1 (ACME Limited)" in told.text
     assert told.text.endswith(". Nothing was sent.")
+    assert "Open in Paymo" in str(told.blocks)
     assert walk.books.invoices == {}
 
 

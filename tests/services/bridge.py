@@ -116,7 +116,7 @@ class Bridge:
     @property
     def requests(self) -> ExportRequests:
         """What people ask for and press."""
-        return ExportRequests(self.database, self.work, self.clock)
+        return ExportRequests(self.database, self.work, self.links, self.clock)
 
     @property
     def undo(self) -> UndoService:
